@@ -1,0 +1,224 @@
+// The life of a shard and its turns. Publishing, consuming, sessions and the catalog have files of their
+// own beside this one.
+#include "broker/shard.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+
+namespace wharf::broker {
+
+namespace {
+// Mail that a turn takes at most, so that connections and disk get theirs.
+constexpr std::size_t mail_batches_max = 64;
+}  // namespace
+
+// Recovery fills shard 0's catalog; other shards have none of their own.
+struct Shard::Sink final : storage::RecoverySink {
+  explicit Sink(Shard& shard_in) : shard(shard_in) {}
+  void on_snapshot(Bytes state) override {
+    note(Directory::replay_snapshot(state, shard.access(), shard.catalog_, shard.next_queue_number_));
+  }
+  void on_meta(Bytes record) override {
+    note(Directory::replay(record, shard.access(), shard.catalog_, shard.next_queue_number_));
+  }
+  void note(Result<void> result) {
+    if (!result && outcome) outcome = result;
+  }
+  Shard& shard;
+  Result<void> outcome;
+};
+
+Shard::Shard(const ShardSetup& setup)
+    : setup_(setup),
+      catalog_(setup.access->vhost_count(), setup.predeclared),
+      router_(catalog_, *setup.formats),
+      sessions_(setup.index, setup.count),
+      alarms_(setup.count) {
+  ASSERT(setup.index < setup.count);
+  ASSERT(setup.post && setup.disk && setup.clock && setup.random && setup.access && setup.formats);
+}
+
+Shard::~Shard() = default;
+
+Result<void> Shard::open(storage::OpenReport& report) {
+  ASSERT(!store_);
+  timers_.emplace(setup_.clock->now());
+  Sink sink(*this);
+  auto snapshot = [this](ByteVector& out) {
+    if (directory_) directory_->snapshot(out);
+  };
+  auto opened = storage::Store::open(*setup_.disk, *setup_.clock, *setup_.random, setup_.store, sink,
+                                     snapshot, report);
+  if (!opened) return std::unexpected(opened.error());
+  store_ = std::move(*opened);
+  return sink.outcome;
+}
+
+void Shard::start(const Shard& directory) {
+  ASSERT(store_);
+  if (&directory != this) {
+    for (const Change& change : directory.catalog_.changes(Catalog::Extent::whole)) {
+      ASSERT(catalog_.apply(change).has_value());
+    }
+  }
+  if (setup_.index == 0) {
+    directory_.emplace(catalog_, *setup_.access, setup_.count, setup_.limits.queues_max,
+                       next_queue_number_, static_cast<DirectoryHost&>(*this));
+  }
+  restore_queues();
+}
+
+// The catalog says which queues there are, the store what is in them. Lanes of queues that are not (any
+// more) in the catalog are dropped: their deletion was decided, or they were never to outlive a stop.
+void Shard::restore_queues() {
+  boost::unordered_flat_map<QueueId, std::vector<storage::LaneState>> lanes;
+  for (storage::LaneState& lane : store_->lanes()) {
+    lanes[queue_of(lane.lane)].push_back(std::move(lane));
+  }
+  std::vector<const QueueEntry*> entries;
+  catalog_.each_queue([&](const QueueEntry& entry) {
+    if (shard_of(entry.id) == setup_.index) entries.push_back(&entry);
+  });
+  std::ranges::sort(entries, {}, &QueueEntry::id);
+  for (const QueueEntry* entry : entries) {
+    Queue* queue = add_queue(*entry);
+    auto it = lanes.find(entry->id);
+    if (it == lanes.end()) continue;
+    for (const storage::LaneState& lane : it->second) queue->restore(lane);
+    dirty_queues_.push_back(entry->id);
+    lanes.erase(it);
+  }
+  for (const auto& [queue, states] : lanes) {
+    for (const storage::LaneState& lane : states) store_->drop_lane(lane.lane);
+  }
+}
+
+void Shard::begin_turn() {
+  receive_mail();
+  take_fetched();
+  notify_durable();
+  timers_->advance(setup_.clock->now(), [this](QueueId id) {
+    queue_timers_.erase(id);
+    if (Queue* queue = find_local(id)) queue->on_timer();
+  });
+  dispatch_queues();
+  run_dead_letters();
+  report_unused();
+  restate_alarm();
+}
+
+bool Shard::has_work() const {
+  return !dirty_queues_.empty() || !dead_.empty() || !unused_.empty();
+}
+
+void Shard::report_unused() {
+  for (QueueUnused& report : std::exchange(unused_, {})) send_to(0, std::move(report));
+}
+
+void Shard::receive_mail() {
+  std::vector<ShardMessage> batch;
+  for (std::size_t batches = 0; batches < mail_batches_max; ++batches) {
+    if (!setup_.post->receive(setup_.index, batch)) return;
+    for (ShardMessage& message : batch) {
+      std::visit([this](auto& body) { on(body); }, message);
+    }
+  }
+  setup_.post->wake(setup_.index);
+}
+
+void Shard::dispatch_queues() {
+  std::vector<QueueId> queues = std::exchange(dirty_queues_, {});
+  for (QueueId id : queues) {
+    if (Queue* queue = find_local(id)) queue->dispatch();
+  }
+}
+
+void Shard::take_fetched() {
+  store_->take_fetched(fetched_);
+  for (storage::FetchResult& result : fetched_) {
+    auto it = fetches_.find(result.token);
+    ASSERT(it != fetches_.end());
+    QueueId id = it->second;
+    fetches_.erase(it);
+    if (Queue* queue = find_local(id)) queue->fetched(std::move(result));
+  }
+  fetched_.clear();
+}
+
+void Shard::end_turn() {
+  setup_.post->flush(setup_.index);
+  store_->on_turn_end();
+}
+
+std::optional<Instant> Shard::next_deadline() const {
+  std::optional<Instant> next = timers_->next();
+  std::optional<Instant> disk = store_->next_deadline();
+  if (disk && (!next || *disk < *next)) next = disk;
+  return next;
+}
+
+void Shard::close() {
+  ASSERT(sessions_.size() == 0);
+  store_->close();
+}
+
+void Shard::send_to(ShardIndex shard, ShardMessage message) {
+  if (shard == setup_.index) {
+    std::visit([this](auto& body) { on(body); }, message);
+  } else {
+    setup_.post->send(setup_.index, shard, std::move(message));
+  }
+}
+
+// ---- alarms: each shard tells all others of its own state, and its sessions of the sum
+
+void Shard::restate_alarm() {
+  Alarm own = alarms_[setup_.index];
+  std::uint64_t limit = setup_.limits.memory_bytes_max;
+  // Two marks, so that one message more or less does not ring.
+  own.memory = memory_bytes_ > (own.memory ? limit / 10 * 8 : limit);
+  own.disk = store_->failed() || !store_->has_room();
+  if (own == alarms_[setup_.index]) return;
+  for (ShardIndex shard = 0; shard < setup_.count; ++shard) {
+    send_to(shard, AlarmAt{setup_.index, own});
+  }
+}
+
+void Shard::on(AlarmAt& message) {
+  Alarm before = alarm();
+  alarms_[message.shard] = message.alarm;
+  if (alarm() != before) sessions_.tell_all(alarm());
+}
+
+Alarm Shard::alarm() const {
+  Alarm sum;
+  for (const Alarm& one : alarms_) {
+    sum.memory |= one.memory;
+    sum.disk |= one.disk;
+  }
+  return sum;
+}
+
+void Shard::add_memory(std::int64_t bytes) {
+  memory_bytes_ += static_cast<std::uint64_t>(bytes);
+  ASSERT(static_cast<std::int64_t>(memory_bytes_) >= 0);
+}
+
+bool Shard::memory_tight() const { return memory_bytes_ > setup_.limits.memory_bytes_max / 2; }
+
+Shard::Stats Shard::stats() const {
+  Stats stats;
+  stats.sessions = sessions_.size();
+  stats.queues = queues_.size();
+  for (const auto& [id, queue] : queues_) {
+    stats.ready += queue->ready();
+    stats.leased += queue->leased();
+  }
+  stats.memory_bytes = memory_bytes_;
+  if (store_) stats.store = store_->stats();
+  return stats;
+}
+
+}  // namespace wharf::broker

@@ -1,0 +1,256 @@
+// broker/shard.h: one shard of the core: its queues, its store, its sessions, its copy of the catalog.
+// Shard 0 holds the directory besides, which decides every change of the catalog for all.
+//
+// Life: open() recovers the store; start() makes the queues, once all shards are open and the catalog of
+// shard 0 is known; then turns; then close(). A turn of the loop that carries the shard:
+//   input of its connections -> begin_turn() -> sessions that were woken -> end_turn()
+// and the loop must not sleep while has_work().
+// Shard: every call on the thread that runs the shard (before start: on any one thread).
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
+
+#include "broker/api.h"
+#include "broker/catalog.h"
+#include "broker/directory.h"
+#include "broker/queue.h"
+#include "broker/router.h"
+#include "broker/session_table.h"
+#include "broker/shard_message.h"
+#include "runtime/timer_wheel.h"
+#include "storage/disk.h"
+#include "storage/store.h"
+
+namespace wharf::broker {
+
+struct ShardLimits {
+  std::uint64_t memory_bytes_max = 256 << 20;  // messages held in memory by this shard
+  std::uint32_t queues_max = 1'000'000;        // of the whole broker
+};
+
+struct ShardSetup {
+  ShardIndex index = 0;
+  ShardIndex count = 1;
+  ShardPost* post = nullptr;  // between all shards of the process; outlives them
+  storage::Disk* disk = nullptr;
+  const Clock* clock = nullptr;
+  Random* random = nullptr;
+  const auth::Access* access = nullptr;
+  const Formats* formats = nullptr;
+  // Exchanges that every vhost has from the beginning.
+  std::vector<ExchangeSpec> predeclared;
+  storage::StoreOptions store;
+  ShardLimits limits;
+};
+
+class Shard final : public Core, private QueueHost, private DirectoryHost {
+ public:
+  explicit Shard(const ShardSetup& setup);
+  ~Shard() override;
+
+  // ---- life
+  // Faults: those of Store::open.
+  Result<void> open(storage::OpenReport& report);
+  // `directory` is shard 0 (for shard 0 itself too), open and not yet running.
+  void start(const Shard& directory);
+  // Mail, disk, timers, then deliveries: fills sessions' mailboxes.
+  void begin_turn();
+  // Hands over what is for other shards and starts what the disk can take.
+  void end_turn();
+  // Something is left to do at once, though nothing new has come.
+  bool has_work() const;
+  // The earliest moment at which a turn has something to do unasked.
+  std::optional<Instant> next_deadline() const;
+  // Blocking. REQUIRES: all sessions detached.
+  void close();
+  // The log has failed: nothing becomes durable any more, publishes are refused.
+  bool failed() const { return store_ && store_->failed(); }
+
+  struct Stats {
+    std::uint64_t sessions = 0;
+    std::uint64_t queues = 0;
+    std::uint64_t ready = 0;
+    std::uint64_t leased = 0;
+    std::uint64_t memory_bytes = 0;
+    storage::Store::Stats store;
+  };
+  Stats stats() const;
+
+  // ---- Core
+  SessionId attach(EventListener& listener, VhostId vhost, const Principal& who) override;
+  void detach(SessionId session, std::optional<RequestId> request) override;
+  void forget(SessionId session) override;
+  void take_events(SessionId session, std::vector<Event>& events) override;
+  Outcome<Published> publish(SessionId session, const Message& message,
+                             const PublishOptions& options) override;
+  bool send(SessionId to, ConsumerId consumer, const Message& message) override;
+  bool inbox_alive(SessionId session) const override;
+  const ExchangeSpec* find_exchange(VhostId vhost, std::string_view name) const override;
+  const QueueSpec* find_queue(VhostId vhost, std::string_view name) const override;
+  void declare_queue(SessionId session, RequestId request, const QueueSpec& spec,
+                     bool passive) override;
+  void delete_queue(SessionId session, RequestId request, std::string_view name,
+                    DeleteConditions conditions) override;
+  void purge_queue(SessionId session, RequestId request, std::string_view name) override;
+  void declare_exchange(SessionId session, RequestId request, const ExchangeSpec& spec,
+                        bool passive) override;
+  void delete_exchange(SessionId session, RequestId request, std::string_view name,
+                       bool if_unused) override;
+  void bind(SessionId session, RequestId request, const BindingSpec& binding) override;
+  void unbind(SessionId session, RequestId request, const BindingSpec& binding) override;
+  void subscribe(SessionId session, RequestId request, const SubscribeSpec& spec) override;
+  void unsubscribe(SessionId session, RequestId request, QueueId queue,
+                   ConsumerId consumer) override;
+  void grant(SessionId session, QueueId queue, ConsumerId consumer, std::uint32_t messages,
+             std::uint64_t bytes) override;
+  void get(SessionId session, RequestId request, std::string_view queue, bool leased) override;
+  void settle(SessionId session, QueueId queue, std::span<const RecordRef> records,
+              Disposition disposition, std::optional<Token> receipt) override;
+  const auth::Access& access() const override { return *setup_.access; }
+  const Clock& clock() const override { return *setup_.clock; }
+  Random& random() override { return *setup_.random; }
+
+ private:
+  using Waiter = decltype(PublishTo::waiter);
+  // A waiter whose message stands in the log below `lsn`.
+  struct Waiting {
+    storage::Lsn lsn = 0;
+    Waiter waiter;
+  };
+  struct DeadLetter {
+    QueueId queue;
+    std::optional<RecordRef> record;
+    Message message;
+    DeathReason reason = DeathReason::rejected;
+  };
+  // A dead message on its way to queues of other shards; it stays in its old queue until then.
+  struct Transfer {
+    QueueId queue;
+    RecordRef record;
+    std::uint32_t missing = 0;
+  };
+  struct Timer {
+    runtime::TimerId id;
+    Instant deadline;
+  };
+  struct Sink;  // what recovery tells
+
+  // ---- turns
+  void restore_queues();
+  void receive_mail();
+  void take_fetched();
+  void dispatch_queues();
+  void restate_alarm();
+  Alarm alarm() const;
+
+  // ---- mail
+  void send_to(ShardIndex shard, ShardMessage message);
+  void on(PublishTo& message);
+  void on(TransferStored& message);
+  void on(SettleAt& message);
+  void on(SubscribeAt& message);
+  void on(UnsubscribeAt& message);
+  void on(GrantAt& message);
+  void on(GetAt& message);
+  void on(PurgeAt& message);
+  void on(DescribeAt& message);
+  void on(RetireAt& message);
+  void on(SessionGone& message);
+  void on(CatalogAsk& message);
+  void on(Retired& message);
+  void on(QueueUnused& message);
+  void on(ChangesApplied& message);
+  void on(ApplyChanges& message);
+  void on(AlarmAt& message);
+  void on(EventFor& message);
+
+  // ---- publishing
+  Outcome<const ExchangeEntry*> writable_exchange(SessionState& state, std::string_view name);
+  bool may_write(SessionState& state, std::string_view exchange);
+  // All queues of routes_; returns on how many shards they are.
+  std::uint32_t distribute(const Message& message, const Waiter& waiter);
+  std::uint32_t distribute_remote(const Message& message, const Waiter& waiter);
+  void select_local();
+  bool place(const Message& message, std::span<const QueueId> queues, const Waiter& waiter);
+  bool append_admitted(const Message& message, bool& durable);
+  void notify(const Waiter& waiter, bool stored);
+  void notify_durable();
+  void fail_waiting();
+  void run_dead_letters();
+  void report_unused();
+  bool send_dead_letter(const DeadLetter& letter);
+
+  // ---- the catalog
+  void apply(const Change& change);
+  Queue* add_queue(const QueueEntry& entry);
+  void remove_queue(QueueId id);
+  void ask_directory(SessionId session, std::optional<RequestId> request, CatalogRequest what);
+
+  // ---- sessions
+  void tell(SessionId session, Event event);
+  void reply(SessionId session, RequestId request, Outcome<ReplyBody> outcome);
+  Outcome<const QueueEntry*> readable_queue(SessionId session, std::string_view name) const;
+  // None when it lives elsewhere or is no more.
+  Queue* find_local(QueueId queue);
+  // The shard holds something of the session from now on.
+  void note_shard(SessionId session, ShardIndex shard);
+
+  // ---- QueueHost
+  void deliver(SessionId session, Delivery&& delivery) override;
+  void got(SessionId session, RequestId request, Got&& got) override;
+  void cancelled(SessionId session, ConsumerId consumer) override;
+  void dead_letter(QueueId queue, std::optional<RecordRef> record, const Message& message,
+                   DeathReason reason) override;
+  void unused(QueueId queue) override;
+  void wants_dispatch(QueueId queue) override { dirty_queues_.push_back(queue); }
+  void wake_when_durable(QueueId queue, storage::Lsn lsn) override;
+  void set_timer(QueueId queue, Instant deadline) override;
+  void fetch(QueueId queue, storage::LaneId lane, storage::Sequence from, std::uint32_t count_max,
+             std::uint64_t bytes_max) override;
+  void add_memory(std::int64_t bytes) override;
+  bool memory_tight() const override;
+  storage::Store& store() override { return *store_; }
+
+  // ---- DirectoryHost
+  void to_shard(ShardIndex shard, ShardMessage message) override;
+  storage::Lsn log_change(Bytes record) override;
+
+  ShardSetup setup_;
+  std::unique_ptr<storage::Store> store_;
+  Catalog catalog_;
+  Router router_;
+  std::uint64_t next_queue_number_ = 1;  // as recovered; the directory counts on
+  std::uint64_t catalog_order_ = 0;      // of the last change applied
+  std::optional<Directory> directory_;   // on shard 0 only
+  SessionTable sessions_;
+  boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
+  std::vector<QueueId> dirty_queues_;
+  std::vector<std::pair<storage::Lsn, QueueId>> waiting_queues_;
+  std::deque<Waiting> waiting_;  // in order of lsn
+  std::vector<PublishTo> early_;  // for queues that this shard has not heard of yet, in order of arrival
+  std::vector<DeadLetter> dead_;
+  std::vector<QueueUnused> unused_;
+  boost::unordered_flat_map<std::uint64_t, Transfer> transfers_;
+  std::uint64_t next_transfer_ = 1;
+  boost::unordered_flat_map<std::uint64_t, QueueId> fetches_;
+  std::uint64_t next_fetch_ = 1;
+  std::optional<runtime::TimerWheel<QueueId>> timers_;
+  boost::unordered_flat_map<QueueId, Timer> queue_timers_;
+  std::vector<Alarm> alarms_;  // of each shard
+  std::uint64_t memory_bytes_ = 0;
+
+  // Kept between calls to keep their memory.
+  RouteResult routes_;
+  std::vector<QueueId> local_queues_;
+  std::vector<std::pair<Queue*, Admission>> admitted_;
+  std::vector<storage::LaneRef> refs_;
+  std::vector<storage::FetchResult> fetched_;
+};
+
+}  // namespace wharf::broker

@@ -1,0 +1,35 @@
+// protocol/amqp/convert.h: messages between AMQP 0-9-1 and the core. The origin properties are kept as
+// they came and go out byte for byte, unless the broker has something to add: then the headers table is
+// rewritten (dead-lettering as RabbitMQ's x-death, returns as x-delivery-count).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "broker/message.h"
+#include "broker/value.h"
+#include "protocol/amqp/table.h"
+#include "wire/bytes.h"
+#include "wire/writer.h"
+
+namespace wharf::amqp {
+
+// Properties in this format are flags and list as in a basic content header (properties.h).
+inline constexpr broker::Format amqp_format{1};
+
+// A broker::HeaderReader: the headers table. Properties that do not parse have no headers.
+void read_headers(Bytes properties, const broker::HeaderVisitor& visit);
+
+// Integers of every letter become one type; what has no common type stays opaque.
+broker::Value to_common(const FieldValue& value);
+
+// RabbitMQ understands the letters L and U, but never sends them, and clients do not know them.
+bool has_foreign_letters(TableView table);
+// The same table without them.
+ByteVector without_foreign_letters(TableView table);
+
+// The properties to show to a receiver. `returns`: how often the message came back, 0 to show nothing.
+// The result points into the message or into `scratch`.
+Bytes shown_properties(const broker::Message& message, std::uint32_t returns, ByteVector& scratch);
+
+}  // namespace wharf::amqp

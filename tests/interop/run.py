@@ -1,0 +1,198 @@
+#!/usr/bin/env python3
+"""Runs the interop suites: real clients in several languages against one AMQP server.
+
+  run.py --url amqp://guest:guest@127.0.0.1:5672/%2f --name wharf
+  run.py --start wharf --binary build/release/wharf
+  run.py --start rabbitmq --only pika,raw --filter confirm
+
+The last line is `N passed, N failed`, with `, N skipped` when some were; the exit code is 1 if any failed.
+"""
+
+import argparse
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import threading
+
+import serve
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+SUITES = ("pika", "raw", "tools", "c", "node", "java")
+
+
+class Unavailable(Exception):
+    """A suite's client is not on this machine."""
+
+
+def python_with_pika():
+    """Debian's python3-pika belongs to Debian's python3, which need not be the one running this."""
+    for python in (sys.executable, "/usr/bin/python3"):
+        if subprocess.run([python, "-c", "import pika.spec"], cwd="/", capture_output=True,
+                          check=False).returncode == 0:
+            return python
+    raise Unavailable("pika is not installed")
+
+
+def need(*programs):
+    for program in programs:
+        if not shutil.which(program):
+            raise Unavailable(f"{program} is not installed")
+
+
+def build(command, **options):
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
+    if done.returncode:
+        raise RuntimeError(f"{command[0]} failed: {(done.stdout + done.stderr)[-600:]}")
+
+
+def command_pika():
+    return [python_with_pika(), os.path.join(HERE, "pika", "run.py")]
+
+
+def command_raw():
+    return [sys.executable, os.path.join(HERE, "raw", "run.py")]
+
+
+def command_tools():
+    need("amqp-publish", "amqp-consume", "amqp-get", "amqp-declare-queue", "amqp-delete-queue")
+    return [python_with_pika(), os.path.join(HERE, "tools", "run.py")]
+
+
+def command_c():
+    need("cc")
+    folder, target = os.path.join(HERE, "c"), os.path.join(serve.CACHE, "c")
+    if not os.path.exists("/usr/include/amqp.h"):
+        raise Unavailable("librabbitmq-dev is not installed")
+    os.makedirs(target, exist_ok=True)
+    sources = sorted(os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".c"))
+    build(["cc", "-std=c11", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-O1", "-o", os.path.join(target, "suite"),
+           *sources, "-lrabbitmq"])
+    return [os.path.join(target, "suite")]
+
+
+def command_node():
+    need("node", "npm")
+    target, source = os.path.join(serve.CACHE, "node"), os.path.join(HERE, "node")
+    os.makedirs(target, exist_ok=True)
+    for name in os.listdir(source):
+        shutil.copy(os.path.join(source, name), target)
+    if not os.path.isdir(os.path.join(target, "node_modules", "amqplib")):
+        build(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=target)
+    return ["node", os.path.join(target, "run.js")]
+
+
+def command_java():
+    need("java", "javac")
+    folder, target = os.path.join(HERE, "java"), os.path.join(serve.CACHE, "java")
+    jars = ["/usr/share/java/amqp-client.jar", "/usr/share/java/slf4j-api.jar", "/usr/share/java/slf4j-nop.jar"]
+    for jar in jars:
+        if not os.path.exists(jar):
+            raise Unavailable(f"{jar} is missing (librabbitmq-client-java, libslf4j-java)")
+    os.makedirs(target, exist_ok=True)
+    sources = [os.path.join(folder, name) for name in os.listdir(folder) if name.endswith(".java")]
+    classes = os.path.join(target, "Suite.class")
+    if not os.path.exists(classes) or os.path.getmtime(classes) < max(map(os.path.getmtime, sources)):
+        build(["javac", "-nowarn", "-cp", ":".join(jars), "-d", target, *sources])
+    return ["java", "-XX:TieredStopAtLevel=1", "-cp", ":".join([target, *jars]), "Suite"]
+
+
+COMMANDS = {"pika": command_pika, "raw": command_raw, "tools": command_tools, "c": command_c,
+            "node": command_node, "java": command_java}
+
+
+class Tally:
+    def __init__(self):
+        self.ok = self.failed = self.skipped = 0
+
+    def line(self, suite, text):
+        status, _, rest = text.partition(" ")
+        if status not in ("ok", "FAIL", "skip"):
+            print(f"     {suite}: {text}", flush=True)
+            return
+        self.ok += status == "ok"
+        self.failed += status == "FAIL"
+        self.skipped += status == "skip"
+        print(f"{status:4} {suite}: {rest}", flush=True)
+
+    def __str__(self):
+        text = f"{self.ok} passed, {self.failed} failed"
+        return text + (f", {self.skipped} skipped" if self.skipped else "")
+
+
+def pump(stream, lines):
+    for line in stream:
+        lines.put(line.rstrip("\n"))
+    lines.put(None)
+
+
+def run_suite(suite, args, url, tally):
+    """Streams the suite's lines. A suite bounds its own cases; the silence limit here is for when that fails."""
+    try:
+        command = COMMANDS[suite]()
+    except Unavailable as missing:
+        tally.line(suite, f"skip {suite}: {missing}; run tests/interop/install.sh")
+        return
+    except (RuntimeError, subprocess.TimeoutExpired) as error:
+        tally.line(suite, f"FAIL {suite}: does not build: {error}")
+        return
+    command += ["--url", url, "--name", args.name, "--filter", args.filter, "--timeout", str(args.timeout)]
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    lines = queue.Queue()
+    threading.Thread(target=pump, args=(process.stdout, lines), daemon=True).start()
+    before = tally.failed
+    try:
+        while (line := lines.get(timeout=args.timeout + 30)) is not None:
+            tally.line(suite, line)
+        code = process.wait(10)
+        if code and tally.failed == before:
+            tally.line(suite, f"FAIL {suite}: ended with exit code {code} and no failed case")
+    except (queue.Empty, subprocess.TimeoutExpired):
+        process.kill()
+        process.wait(10)
+        tally.line(suite, f"FAIL {suite}: no line for {args.timeout + 30:.0f} s, ended it")
+
+
+def parse():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--url", help="a running server, as a user allowed everything")
+    parser.add_argument("--start", choices=("wharf", "rabbitmq"), help="start a server for this run")
+    parser.add_argument("--binary", help="the wharf program, for --start wharf")
+    parser.add_argument("--name", choices=("wharf", "rabbitmq"),
+                        help="whose behaviour to expect where versions differ (default: what is started, or wharf)")
+    parser.add_argument("--only", default="", help=f"comma-separated from: {','.join(SUITES)}")
+    parser.add_argument("--filter", default="", help="only cases whose name contains this text")
+    parser.add_argument("--timeout", type=float, default=30, help="seconds a case may take")
+    args = parser.parse_args()
+    args.name = args.name or args.start or "wharf"
+    args.suites = args.only.split(",") if args.only else list(SUITES)
+    if not args.url and not args.start:
+        parser.error("give --url or --start")
+    if args.start == "wharf" and not args.binary:
+        parser.error("--start wharf needs --binary")
+    if set(args.suites) - set(SUITES):
+        parser.error(f"--only takes: {','.join(SUITES)}")
+    return args
+
+
+def main():
+    args = parse()
+    tally, server, url = Tally(), None, args.url
+    if args.start:
+        server = serve.Wharf(args.binary) if args.start == "wharf" else serve.RabbitMQ()
+        server.start()
+        url = server.url
+    try:
+        for suite in args.suites:
+            run_suite(suite, args, url, tally)
+    finally:
+        complaint = server.stop() if server else None
+    if complaint:
+        tally.line("server", f"FAIL stop: {complaint}")
+    print(tally)
+    return 1 if tally.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

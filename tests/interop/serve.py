@@ -1,0 +1,106 @@
+"""Starts a server for the length of a test run: the wharf binary, or RabbitMQ through tools/peers."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools", "peers"))
+import rabbitmq  # noqa: E402  pylint: disable=wrong-import-position
+
+free_port = rabbitmq.free_port
+READY_SECONDS = 15
+STOP_SECONDS = 15
+
+
+def answers(port):
+    """True when a server on loopback greets an AMQP client."""
+    return rabbitmq.speaks_amqp(port)
+
+
+class Wharf:
+    """One `wharf serve` process. The data folder is the caller's when given, else a temporary one removed at the end."""
+
+    def __init__(self, binary, data=None, port=0, options=()):
+        self.binary, self.options = os.path.abspath(binary), list(options)
+        self.port = port or free_port()
+        self.own = None if data else tempfile.mkdtemp(prefix="wharf-interop-")
+        self.data = data or self.own
+        self.process = None
+
+    @property
+    def url(self):
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2f"
+
+    def start(self, seconds=READY_SECONDS):
+        """Returns the seconds until the port answered."""
+        began = time.monotonic()
+        self.process = subprocess.Popen(
+            [self.binary, "serve", "--data-dir", self.data, "--amqp-listen", f"127.0.0.1:{self.port}",
+             "--log-level", "warn", *self.options], stdin=subprocess.DEVNULL)
+        while not answers(self.port):
+            if self.process.poll() is not None:
+                raise RuntimeError(f"wharf ended at once with {self.process.returncode}")
+            if time.monotonic() - began > seconds:
+                self.kill()
+                raise RuntimeError(f"wharf did not answer on port {self.port} within {seconds} s")
+            time.sleep(0.01)
+        return time.monotonic() - began
+
+    def kill(self):
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)
+
+    def stop(self):
+        """Ends it as an operator would; returns a complaint or None."""
+        complaint = None
+        if self.process.poll() is not None:
+            complaint = f"wharf had ended by itself with {self.process.returncode}"
+        else:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                code = self.process.wait(STOP_SECONDS)
+                complaint = f"wharf ended with {code} after SIGTERM" if code else None
+            except subprocess.TimeoutExpired:
+                self.kill()
+                complaint = f"wharf did not end within {STOP_SECONDS} s of SIGTERM"
+        if self.own:
+            shutil.rmtree(self.own, ignore_errors=True)
+        return complaint
+
+
+class RabbitMQ:
+    def __init__(self):
+        self.data = tempfile.mkdtemp(prefix="rabbitmq-interop-")
+        self.port = free_port()
+
+    @property
+    def url(self):
+        return f"amqp://guest:guest@127.0.0.1:{self.port}/%2f"
+
+    def start(self):
+        rabbitmq.start(self.data, self.port)
+
+    def stop(self):
+        rabbitmq.stop(self.data)
+        shutil.rmtree(self.data, ignore_errors=True)
+        time.sleep(0)
+
+
+# Where the runner may put what it builds or fetches.
+CACHE = os.path.join(ROOT, "build", "interop")
+
+
+def wait_port_closed(port, seconds=5):
+    """After a kill: until nobody listens on the port."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)):
+                return
+        time.sleep(0.01)
