@@ -1,7 +1,7 @@
-// auth/access.h: who may do what. Built from the configuration at start, constant afterwards, read by
-// every shard. One authorize answers for every protocol.
-// Source of the rules: RabbitMQ's access control guide (patterns are unanchored searches; the empty
-// pattern matches the empty name only), https://www.rabbitmq.com/docs/access-control.
+// auth/access.h: who may do what. Built from the configuration at start, constant afterwards, read
+// by every shard. One authorize answers for every protocol. Source of the rules: RabbitMQ's access
+// control guide (patterns are unanchored searches; the empty pattern matches the empty name only),
+// https://www.rabbitmq.com/docs/access-control.
 #pragma once
 
 #include <cstdint>
@@ -62,9 +62,11 @@ struct Principal {
 
 class Access {
  public:
+  // Patterns are RE2's regular expressions (no look-around, no back-references).
   // Faults: malformed for a pattern or a hash that does not parse, not_found for a permission of an
-  // unknown user or vhost. `why_detail` names the culprit.
-  static Result<std::shared_ptr<const Access>> build(const AccessSpec& spec, std::string& why_detail);
+  // unknown user or vhost, precondition for what is named twice. `why_detail` names the culprit.
+  static Result<std::shared_ptr<const Access>> build(const AccessSpec& spec,
+                                                     std::string& why_detail);
   virtual ~Access() = default;
 
   // Faults: refused, whatever was wrong, in a time that does not tell which.

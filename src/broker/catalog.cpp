@@ -36,12 +36,14 @@ void erase_entry(Map& map, std::string_view name) {
 
 template <class Entry>
 std::vector<const Entry*> sorted_by_name(std::vector<const Entry*> entries) {
-  std::ranges::sort(entries, {}, [](const Entry* entry) { return std::string_view(entry->spec.name); });
+  std::ranges::sort(entries, {},
+                    [](const Entry* entry) { return std::string_view(entry->spec.name); });
   return entries;
 }
 
 auto order_of(const Binding& binding) {
-  const std::string& destination = binding.queue ? binding.queue->spec.name : binding.exchange->spec.name;
+  const std::string& destination =
+      binding.queue ? binding.queue->spec.name : binding.exchange->spec.name;
   const OriginArguments& arguments = arguments_of(binding);
   return std::tuple(std::string_view(binding.source->spec.name), binding.queue == nullptr,
                     std::string_view(destination), std::string_view(binding.key),
@@ -75,13 +77,15 @@ bool Catalog::BindingEqual::operator()(const std::unique_ptr<Binding>& one,
   return one == two || (*this)(key_of(*one), two);
 }
 
-bool Catalog::BindingEqual::operator()(const BindingKey& one, const std::unique_ptr<Binding>& two) const {
+bool Catalog::BindingEqual::operator()(const BindingKey& one,
+                                       const std::unique_ptr<Binding>& two) const {
   BindingKey other = key_of(*two);
   return one.source == other.source && one.destination == other.destination &&
          one.key == other.key && same_bytes(*one.arguments, *other.arguments);
 }
 
-bool Catalog::BindingEqual::operator()(const std::unique_ptr<Binding>& one, const BindingKey& two) const {
+bool Catalog::BindingEqual::operator()(const std::unique_ptr<Binding>& one,
+                                       const BindingKey& two) const {
   return (*this)(two, one);
 }
 

@@ -24,7 +24,8 @@ Failed failed(Errc code, const char* why, Resource resource, std::string_view na
 Outcome<void> permit(const Requester& by, Verb verb, Resource resource, std::string_view name) {
   std::string_view known_as = resource == Resource::exchange ? exchange_resource(name) : name;
   if (by.access.authorize(by.who, verb, by.vhost, known_as)) return {};
-  return Failed(Failure{Fault{Errc::refused, 0, "access refused"}, resource, std::string(known_as), verb});
+  return Failed(
+      Failure{Fault{Errc::refused, 0, "access refused"}, resource, std::string(known_as), verb});
 }
 
 // A passive declare tells no more than that the thing is there, so any right will do.
@@ -173,7 +174,8 @@ Outcome<const QueueEntry*> usable_queue(const Catalog& catalog, const Requester&
 
 // ---- exchanges
 
-Outcome<Declaration<ExchangeEntry>> plan_declare_exchange(const Catalog& catalog, const Requester& by,
+Outcome<Declaration<ExchangeEntry>> plan_declare_exchange(const Catalog& catalog,
+                                                          const Requester& by,
                                                           const ExchangeSpec& spec, bool passive) {
   auto permitted = passive ? permit_any(by, Resource::exchange, spec.name)
                            : permit(by, Verb::configure, Resource::exchange, spec.name);

@@ -229,8 +229,10 @@ class Decoder {
     auto kind = number<Kind>(Kind::put_exchange, Kind::delete_binding);
     VhostId home = vhost();
     switch (kind) {
-      case Kind::put_exchange: return PutExchange{home, exchange()};
-      case Kind::delete_exchange: return DeleteExchange{home, text()};
+      case Kind::put_exchange:
+        return PutExchange{home, exchange()};
+      case Kind::delete_exchange:
+        return DeleteExchange{home, text()};
       case Kind::put_queue: {
         auto id = reader_.le<std::uint64_t>();
         return PutQueue{home, QueueId(id), SessionId(), queue()};
@@ -239,8 +241,10 @@ class Decoder {
         auto id = reader_.le<std::uint64_t>();
         return DeleteQueue{home, QueueId(id), text()};
       }
-      case Kind::put_binding: return PutBinding{home, binding()};
-      case Kind::delete_binding: return DeleteBinding{home, binding()};
+      case Kind::put_binding:
+        return PutBinding{home, binding()};
+      case Kind::delete_binding:
+        return DeleteBinding{home, binding()};
     }
     std::unreachable();
   }
@@ -252,9 +256,7 @@ class Decoder {
     if (!found) reader_.fail(Errc::not_found, "a vhost with stored names is not configured");
     return found;
   }
-  std::string text() {
-    return std::string(text_of(reader_.take(reader_.le<std::uint32_t>())));
-  }
+  std::string text() { return std::string(text_of(reader_.take(reader_.le<std::uint32_t>()))); }
   // Bytes outside first .. last fail and come back as `first`.
   template <class Enum>
   Enum number(Enum first, Enum last) {
@@ -304,8 +306,7 @@ class Decoder {
     QueueSpec spec;
     spec.name = text();
     spec.kind = number<QueueKind>(QueueKind::standard, QueueKind::counted);
-    spec.overflow =
-        number<Overflow>(Overflow::drop_head, Overflow::reject_publish_dead_letter);
+    spec.overflow = number<Overflow>(Overflow::drop_head, Overflow::reject_publish_dead_letter);
     spec.priority_max = reader_.le<std::uint8_t>();
     using namespace queue_flag;
     auto set = flags<std::uint16_t>(all);
@@ -344,16 +345,21 @@ class Decoder {
 
   Value value() {
     switch (number<ValueType>(ValueType::none, ValueType::opaque)) {
-      case ValueType::none: return std::monostate();
+      case ValueType::none:
+        return std::monostate();
       case ValueType::boolean: {
         auto raw = reader_.le<std::uint8_t>();
         if (raw > 1) reader_.fail(Errc::malformed, "neither true nor false");
         return raw == 1;
       }
-      case ValueType::integer: return reader_.le<std::int64_t>();
-      case ValueType::real: return std::bit_cast<double>(reader_.le<std::uint64_t>());
-      case ValueType::text: return text();
-      case ValueType::blob: return Blob{text()};
+      case ValueType::integer:
+        return reader_.le<std::int64_t>();
+      case ValueType::real:
+        return std::bit_cast<double>(reader_.le<std::uint64_t>());
+      case ValueType::text:
+        return text();
+      case ValueType::blob:
+        return Blob{text()};
       case ValueType::time:
         return WallTime(std::chrono::milliseconds(reader_.le<std::int64_t>()));
       case ValueType::opaque: {

@@ -154,7 +154,8 @@ void Router::read_headers(const RouteInput& input, RouteResult& result) {
   formats_.each_header(input.format, input.properties, [&](std::string_view name, Value value) {
     result.headers.emplace_back(name, std::move(value));
   });
-  std::ranges::stable_sort(result.headers, {}, [](const auto& header) -> const std::string& { return header.first; });
+  std::ranges::stable_sort(result.headers, {},
+                           [](const auto& header) -> const std::string& { return header.first; });
 }
 
 }  // namespace wharf::broker

@@ -104,7 +104,7 @@ TEST(Post, TwoThreadsSeeEveryMessageOnceAndInOrder) {
     std::vector<std::unique_ptr<int>> batch;
     int sent = 0;
     int received = 0;
-    while (received < count) {
+    while (received < count || sent < count) {
       for (int i = 0; i < 1 + sent % 7 && sent < count; ++i) {
         post.send(self, other, std::make_unique<int>(sent++));
       }

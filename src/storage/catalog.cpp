@@ -152,6 +152,11 @@ void Catalog::take_live(Lane& lane, std::size_t index, std::uint64_t count) {
   home.live -= count;
   lane.count -= count;
   if (extent.live > 0) return;
+  // Nothing covers these numbers any more, so nobody asks. At the front, the floor does the same.
+  if (index > 0) {
+    lane.settled.erase_range(extent.first, extent.last);
+    if (lane.transient) lane.transient->members.erase_range(extent.first, extent.last);
+  }
   lane.extents.erase(lane.extents.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
@@ -173,7 +178,8 @@ Catalog::Settled Catalog::settle(Lane& lane, Sequence sequence, std::uint64_t ch
   lane.charge -= std::min(lane.charge, charge);
   std::size_t extents = lane.extents.size();
   take_live(lane, index, 1);
-  if (lane.extents.size() != extents) raise_floor(lane);
+  bool last_transient = lane.transient && lane.transient->count == 0;
+  if (lane.extents.size() != extents || last_transient) raise_floor(lane);
   return result;
 }
 
@@ -259,7 +265,7 @@ bool Catalog::relocate(LaneRef ref, std::uint64_t from, std::uint64_t to) {
 bool Catalog::adopt(Lane lane) {
   if (!lane.id || lanes_.contains(lane.id.value())) return false;
   std::uint64_t count = 0;
-  Sequence after = lane.settled.floor();
+  Sequence after = 1;
   for (Extent& extent : lane.extents) {
     if (extent.first < after || extent.last < extent.first || extent.live == 0) return false;
     if (extent.last >= lane.next || lane.next > sequence_max + 1) return false;

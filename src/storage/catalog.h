@@ -44,7 +44,7 @@ struct Lane {
   std::uint64_t count = 0;
   std::uint64_t charge = 0;
   Sequence deliverable = 0;
-  SequenceSet settled;
+  SequenceSet settled;  // says nothing about numbers outside the extents
   std::vector<Extent> extents;
   std::map<Sequence, std::uint32_t> failures;
   std::unique_ptr<VolatilePart> transient;  // only while there are such

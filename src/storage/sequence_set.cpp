@@ -70,6 +70,23 @@ void SequenceSet::insert_range(Sequence first, Sequence last) {
   }
 }
 
+void SequenceSet::erase_range(Sequence first, Sequence last) {
+  ASSERT(first <= last);
+  first = std::max(first, floor_);
+  if (first > last) return;
+  auto page = pages_.lower_bound(first / page_size);
+  while (page != pages_.end() && page->first * page_size <= last) {
+    Sequence start = page->first * page_size;
+    std::uint64_t from = std::max(first, start) - start;
+    std::uint64_t to = std::min(last, start + page_size - 1) - start;
+    page->second.above -= page->second.count(from, to);
+    for (std::uint64_t bit = from; bit <= to; ++bit) {
+      page->second.words[bit / 64] &= ~(std::uint64_t{1} << (bit % 64));
+    }
+    page = page->second.above == 0 ? pages_.erase(page) : std::next(page);
+  }
+}
+
 void SequenceSet::raise_floor(Sequence floor) {
   if (floor <= floor_) return;
   Sequence old = floor_;

@@ -31,6 +31,8 @@ class SequenceSet {
   }
   // Cost: by pages, so the caller bounds the range.
   void insert_range(Sequence first, Sequence last);
+  // Takes first..last out again, to save memory; what is below the floor stays. The floor stays too.
+  void erase_range(Sequence first, Sequence last);
   // Everything below `floor` is in the set from now on.
   void raise_floor(Sequence floor);
   // How many of first..last are in the set.

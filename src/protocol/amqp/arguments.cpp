@@ -224,7 +224,7 @@ void read_counted(ArgumentReader& in, QueueSpec& spec) {
 }
 
 void check_own(ArgumentReader& in, TableView table, QueueKind kind) {
-  for (const TableField& field : table) {
+  for (const TableField& field : table.items()) {
     bool known = contains(standard_arguments, field.name) ||
                  contains(counted_arguments, field.name) ||
                  contains(stream_arguments, field.name);
@@ -268,7 +268,7 @@ Or<HeaderMatch> header_match(TableView arguments) {
 // Two bindings are the same whatever the order of their arguments was.
 OriginArguments keep_sorted(TableView table) {
   std::vector<TableField> fields;
-  for (const TableField& field : table) fields.push_back(field);
+  for (const TableField& field : table.items()) fields.push_back(field);
   std::ranges::stable_sort(fields, {}, &TableField::name);
   TableWriter out;
   for (const TableField& field : fields) out.copy(field);
@@ -352,7 +352,7 @@ Checked fill_binding(broker::BindingSpec& binding, TableView arguments, bool by_
   if (!match) return std::unexpected(std::move(match.error()));
   binding.match = *match;
   bool plain = *match == HeaderMatch::all || *match == HeaderMatch::any;
-  for (const TableField& field : arguments) {
+  for (const TableField& field : arguments.items()) {
     bool ignored = field.name == "x-match" || (plain && field.name.starts_with("x-"));
     if (!ignored) binding.headers.emplace_back(field.name, to_common(field.value));
   }
@@ -364,7 +364,7 @@ Or<std::int32_t> consumer_priority(TableView arguments, std::string_view queue, 
   ArgumentReader in(arguments, describe(Resource::queue, queue, vhost));
   constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
   std::int64_t priority = in.integer("x-priority").value_or(0);
-  for (const TableField& field : arguments) {
+  for (const TableField& field : arguments.items()) {
     if (!contains(stream_consumer_arguments, field.name)) continue;
     in.fail(fmt::format("invalid arg '{}' for {} of queue type {}", field.name, in.what(),
                         module_name(kind)));

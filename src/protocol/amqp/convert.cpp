@@ -53,7 +53,7 @@ struct CommonVisitor {
 
 template <class Item>
 bool any_foreign_letter(FieldSequence<Item> sequence) {
-  for (const Item& item : sequence) {
+  for (const Item& item : sequence.items()) {
     char letter = static_cast<char>(item.raw[0]);
     if (letter == 'L' || letter == 'U') return true;
     if (const auto* table = std::get_if<TableView>(&item.value)) {
@@ -69,7 +69,7 @@ ArrayWriter rewrite(ArrayView array);
 
 TableWriter rewrite(TableView table) {
   TableWriter out;
-  for (const TableField& field : table) {
+  for (const TableField& field : table.items()) {
     if (const auto* inner = std::get_if<TableView>(&field.value)) {
       out.add(field.name, rewrite(*inner).view());
     } else if (const auto* elements = std::get_if<ArrayView>(&field.value)) {
@@ -83,7 +83,7 @@ TableWriter rewrite(TableView table) {
 
 ArrayWriter rewrite(ArrayView array) {
   ArrayWriter out;
-  for (const ArrayElement& element : array) {
+  for (const ArrayElement& element : array.items()) {
     if (const auto* inner = std::get_if<TableView>(&element.value)) {
       out.add(rewrite(*inner).view());
     } else if (const auto* elements = std::get_if<ArrayView>(&element.value)) {
@@ -156,7 +156,7 @@ broker::Value to_common(const FieldValue& value) { return std::visit(CommonVisit
 void read_headers(Bytes properties, const broker::HeaderVisitor& visit) {
   Result<Properties> parsed = Properties::parse(properties);
   if (!parsed || !parsed->headers) return;
-  for (const TableField& field : *parsed->headers) visit(field.name, to_common(field.value));
+  for (const TableField& field : parsed->headers->items()) visit(field.name, to_common(field.value));
 }
 
 bool has_foreign_letters(TableView table) { return any_foreign_letter(table); }
@@ -171,7 +171,7 @@ Bytes shown_properties(const Message& message, std::uint32_t returns, ByteVector
   Result<Properties> parsed = Properties::parse(message.properties());
   if (!parsed) return message.properties();
   TableWriter headers;
-  for (const TableField& field : parsed->headers.value_or(TableView())) {
+  for (const TableField& field : parsed->headers.value_or(TableView()).items()) {
     bool replaced = (died && is_about_death(field.name)) ||
                     (returns > 0 && field.name == "x-delivery-count");
     if (!replaced) headers.copy(field);

@@ -7,7 +7,7 @@ import pika
 from pika import exceptions
 
 from context import channel_error, connection_error, drain, get, put, settle_down
-from harness import case, equal, only, until
+from harness import case, equal, until
 
 
 def refused(t, error, **changes):
@@ -155,12 +155,3 @@ def reconnecting_many_times(t):
 @case
 def client_properties_are_accepted(t):
     t.connect(client_properties={"connection_name": "interop \u2713", "nested": {"list": [1, "two"]}})
-
-
-@case
-@only("wharf", "3.10 takes the secret but this client's method is only a wire check here")
-def update_secret(t):
-    connection = t.connect()
-    done = []
-    connection._impl.update_secret("anything", "test", lambda _: done.append(1))  # pylint: disable=protected-access
-    until(lambda: [settle_down(connection, 0.05), done][1], what="update-secret-ok")

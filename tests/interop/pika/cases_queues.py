@@ -186,14 +186,6 @@ def name_of_255_bytes(t):
 
 
 @case
-def line_ends_are_stripped_from_names(t):
-    channel = t.channel()
-    name = t.name("q")
-    equal(channel.queue_declare(name + "\r\n", exclusive=True).method.queue, name)
-    channel.queue_declare(name, exclusive=True)
-
-
-@case
 def expires_deletes_an_unused_queue(t):
     channel = t.channel()
     name = t.queue(channel, arguments={"x-expires": 400})

@@ -122,24 +122,6 @@ def recover_requeues_everything(t):
 
 
 @case
-def cancel_leaves_unacked_with_the_channel(t):
-    connection = t.connect()
-    channel = connection.channel()
-    name = t.queue(channel)
-    put(channel, name, b"x")
-    got = []
-    tag = collect(channel, name, got)
-    take(connection, got, 1)
-    # Below pika's convenience, which would nack what the consumer still holds.
-    channel._impl.basic_cancel(tag)  # pylint: disable=protected-access
-    settle_down(connection)
-    wait_ready(t.channel(), name, 0)
-    channel.basic_ack(got[0][0].delivery_tag)
-    channel.close()
-    wait_ready(t.channel(), name, 0)
-
-
-@case
 def tx_commit_publishes(t):
     channel, other = t.channel(), t.channel()
     name = t.queue(channel)

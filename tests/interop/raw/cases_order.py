@@ -210,13 +210,34 @@ def heartbeat_zero_means_none(t):
 
 
 @case
+def line_ends_are_stripped_from_names(t):
+    raw, name = t.channel(), t.name()
+    equal(raw.call(1, "queue.declare", 0, name + "\r\n", 2, {}).args[0], name)
+    raw.call(1, "queue.declare", 0, name, 2, {})
+
+
+@case
+def cancel_leaves_unacked_with_the_channel(t):
+    raw, other = t.channel(), t.channel()
+    name = t.queue(raw)
+    raw.publish(1, "", name, b"x")
+    raw.call(1, "basic.consume", 0, name, "c", 0, {})
+    raw.content("basic.deliver")
+    raw.call(1, "basic.cancel", "c", 0)
+    equal(other.call(1, "queue.declare", 0, name, 1, {}).args[1:], [0, 0], "ready, consumers")
+    raw.method(1, "basic.ack", 1, 0)
+    raw.call(1, "channel.close", 200, "", 0, 0)
+    equal(other.call(1, "queue.declare", 0, name, 1, {}).args[1], 0, "ready")
+
+
+@case
 def access_request(t):
-    raw = t.channel()
-    equal(raw.call(1, "access.request", "/data", 0x1C).args, [t.by_name(rabbitmq=1, wharf=1, why="same")])
+    equal(t.channel().call(1, "access.request", "/data", 0x1C).args, [1])
 
 
 @case
 def update_secret(t):
+    """RabbitMQ 3.10 has no way to refresh a password user and answers all the same."""
     raw = t.login()
-    raw.call(0, "connection.update-secret", "whatever", "test") if t.server == "wharf" else None
+    raw.call(0, "connection.update-secret", "whatever", "test")
     raw.open(1)
