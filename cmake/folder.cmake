@@ -19,6 +19,14 @@ add_library(wharf_options INTERFACE)
 target_include_directories(wharf_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(wharf_options INTERFACE
   -Wall -Wextra -Wconversion -Wswitch -Wshadow -Wnon-virtual-dtor -Werror)
+# g++ 12 sees uninitialised members in the moves of variants that hold none.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(wharf_options INTERFACE -Wno-maybe-uninitialized)
+  # Asio's handlers have fences, which its thread sanitizer does not model.
+  if(WHARF_SANITIZE MATCHES "thread")
+    target_compile_options(wharf_options INTERFACE -Wno-tsan)
+  endif()
+endif()
 # x86-64-v2 has SSE4.2; every server CPU of the last ten years has it.
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   target_compile_options(wharf_options INTERFACE -march=x86-64-v2)
@@ -86,5 +94,6 @@ function(wharf_program name)
     return()
   endif()
   add_executable(${name} ${sources})
+  target_compile_definitions(${name} PRIVATE WHARF_VERSION="${PROJECT_VERSION}")
   wharf_link(${name} USES ${ARG_USES} LIBS ${ARG_LIBS})
 endfunction()

@@ -101,8 +101,8 @@ class Catalog {
   };
   // The keys of the maps lie in the entries.
   struct Vhost {
-    boost::unordered_flat_map<std::string_view, std::unique_ptr<ExchangeEntry>> exchanges;
-    boost::unordered_flat_map<std::string_view, std::unique_ptr<QueueEntry>> queues;
+    ByText<std::unique_ptr<ExchangeEntry>> exchanges;
+    ByText<std::unique_ptr<QueueEntry>> queues;
     SubjectTrie<SubscriberId> subscribers;
   };
 

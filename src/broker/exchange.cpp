@@ -24,7 +24,7 @@ bool Binding::durable() const {
 
 namespace {
 
-void join_ring(boost::unordered_flat_map<std::string_view, Binding*>& by_key, Binding& binding) {
+void join_ring(ByText<Binding*>& by_key, Binding& binding) {
   auto [it, is_first] = by_key.emplace(binding.key, &binding);
   if (is_first) {
     binding.same_key_next = &binding;
@@ -38,7 +38,7 @@ void join_ring(boost::unordered_flat_map<std::string_view, Binding*>& by_key, Bi
   first.same_key_previous = &binding;
 }
 
-void leave_ring(boost::unordered_flat_map<std::string_view, Binding*>& by_key, Binding& binding) {
+void leave_ring(ByText<Binding*>& by_key, Binding& binding) {
   auto it = by_key.find(binding.key);
   ASSERT(it != by_key.end());
   Binding* next = binding.same_key_next;

@@ -21,6 +21,10 @@ namespace wharf::broker {
 struct Binding;
 struct ExchangeEntry;
 
+// Keyed by a text that lies in what it leads to.
+template <class Value>
+using ByText = boost::unordered_flat_map<std::string_view, Value>;
+
 struct QueueEntry {
   VhostId vhost;
   QueueId id;
@@ -68,7 +72,7 @@ struct ExchangeEntry {
   std::vector<Binding*> outgoing;
   std::vector<Binding*> incoming;
   // Of a direct exchange: for each key the first binding of its ring. The key lies in that binding.
-  boost::unordered_flat_map<std::string_view, Binding*> by_key;
+  ByText<Binding*> by_key;
   // Of a topic exchange.
   SubjectTrie<Binding*> by_topic;
   mutable std::uint64_t routed_mark = 0;

@@ -14,7 +14,6 @@
 #include <bit>
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <vector>
 
 #include <boost/container/deque.hpp>
@@ -105,6 +104,7 @@ class Lane {
   Sequence next() const { return next_; }
   Sequence cold_from() const { return cold_from_; }
   std::uint64_t ready() const { return returned_.size() + fresh_.size() + cold_count_; }
+  std::uint64_t ready_bytes() const { return returned_bytes_ + fresh_bytes_ + cold_bytes_; }
   std::uint64_t cold_count() const { return cold_count_; }
   std::size_t fresh_count() const { return fresh_.size(); }
   std::uint64_t fresh_bytes() const { return fresh_bytes_; }
@@ -134,19 +134,20 @@ class Lane {
   }
 
   // ---- fetching
-  // The next cold record, if it is `sequence` or was passed by it. A fetch that began at `from` <= cold_from()
-  // found it next. Returns the new fresh entry.
-  Entry& warm(Sequence sequence, Message&& message, bool is_durable);
-  // All cold records below `sequence` have been seen. Returns those that were counted and are not there.
-  std::uint64_t cold_scanned(Sequence sequence);
-  std::uint64_t cold_bytes() const { return cold_bytes_; }
-  // A returned entry that waits for its message; none if there is no such one.
-  Entry* find_thin(Sequence sequence);
-  void filled_thin() { --thin_count_; }
-  std::optional<Sequence> first_thin() const;
+  // The next cold record, as the store has it. REQUIRES: cold_from() <= sequence < next(), and no
+  // unsettled record between cold_from() and it.
+  void warm(Sequence sequence, Message&& message, bool is_durable);
+  // There are no more cold records below `sequence`.
+  void pass_cold(Sequence sequence);
+  // Gives a returned record its message back; false if there is none that waits for it.
+  bool fill_thin(Sequence sequence, const Message& message);
+  // REQUIRES: thin_count() > 0.
+  Sequence first_thin() const;
 
-  // Makes stored fresh records behind the first `keep` cold again; returns the memory that they held.
-  std::int64_t cool(std::size_t keep);
+  // Makes fresh records cold again, from the end, as long as they are stored and more are there than
+  // both limits allow (one may stay in any case); returns the memory that they held. What a fetch is
+  // bringing is then no longer what comes next.
+  std::int64_t cool(std::size_t count_max, std::uint64_t bytes_max);
 
   // ---- purging
   // Forgets all ready records and hands those in memory to `each`. Cold ones become a range to sweep if
@@ -169,6 +170,7 @@ class Lane {
   std::uint64_t cold_count_ = 0;
   std::uint64_t cold_bytes_ = 0;
   std::uint64_t fresh_bytes_ = 0;
+  std::uint64_t returned_bytes_ = 0;
   std::uint64_t out_count_ = 0;
   std::size_t thin_count_ = 0;
   bool in_store_ = false;
@@ -194,7 +196,7 @@ void Lane::clear(bool keep_range, Each&& each) {
   fresh_.clear();
   failures_.clear();
   thin_count_ = 0;
-  fresh_bytes_ = cold_count_ = cold_bytes_ = 0;
+  returned_bytes_ = fresh_bytes_ = cold_bytes_ = cold_count_ = 0;
   cold_from_ = next_;
 }
 
@@ -209,9 +211,10 @@ class LaneSet {
       words_[lane / 64] &= ~bit;
     }
   }
-  // The highest below `end`, or none (-1). The lowest from 0 on, or none.
-  int highest_below(std::size_t end) const;
-  int lowest() const;
+  static constexpr std::size_t none = 256;
+  std::size_t highest_below(std::size_t end) const;
+  std::size_t highest() const { return highest_below(none); }
+  std::size_t lowest() const;
 
  private:
   std::array<std::uint64_t, 4> words_{};

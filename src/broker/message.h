@@ -101,6 +101,8 @@ class MessageBuilder {
   Message finish();
 
  private:
+  void append_raw(Bytes bytes);
+
   Buffer record_;
   std::size_t used_ = 0;
   std::size_t total_ = 0;

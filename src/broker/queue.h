@@ -18,12 +18,13 @@
 // Cost: place, settle and a delivery O(1), a return O(log n) of the returned ones that wait.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
-#include <deque>
 #include <optional>
+#include <set>
 #include <span>
 #include <vector>
+
+#include <boost/container/deque.hpp>
 
 #include "base/time.h"
 #include "broker/api.h"
@@ -80,15 +81,16 @@ enum class Verdict : std::uint8_t {
 
 enum class Storing : std::uint8_t {
   none,      // stays in memory
-  volatile_, // in the store only to leave memory; may be stored as a durable one for another queue
+  spilled,   // in the store, as a volatile record, only to leave memory
   durable,
 };
 
 struct Admission {
   Verdict verdict = Verdict::place;
-  Storing storing = Storing::none;
+  Storing storing = Storing::none;  // spilled for one queue and durable for another: stored durable
   RecordRef record;
   storage::LaneRef ref;  // `record` as the store names it
+  bool cold = false;     // not kept in memory
 };
 
 // What a record counts as in limits, in credit, and in Store::append.
@@ -136,7 +138,7 @@ class Queue {
   // ---- management
   // Drops what is ready; returns how many.
   std::uint64_t purge();
-  // Looking at it counts as using it.
+  // It was looked at: counts as a use, as get does, and as long as there are consumers.
   void touch();
   // First step of deletion: ends subscriptions, answers gets, takes nothing more. Returns ready().
   std::uint64_t retire();
@@ -160,5 +162,109 @@ class Queue {
   std::uint64_t in_transfer() const { return leases_.in_transfer(); }
   std::uint32_t consumers() const { return consumers_.count(); }
   bool retired() const { return retired_; }
+  // What QueueHost::unused was told for still holds.
+  bool is_unused() const;
+  const QueueSpec& spec() const { return spec_; }
   // Asserts the invariants; the costly ones where slow checks are on.
   void check() const;
+
+ private:
+  struct Get {
+    SessionId session;
+    RequestId request = 0;
+    bool leased = false;
+  };
+  struct Fetch {
+    std::size_t lane = 0;
+    storage::Sequence from = 0;
+    bool is_overtaken = false;  // what it may bring has been purged or made cold again
+  };
+  // A public call is running.
+  class Call;
+  // Keeps the sums over all lanes true while one lane is changed.
+  class Change;
+
+  bool is_durable(const Message& message) const { return spec_.durable && message.persistent(); }
+  std::size_t lane_of(const Message& message) const;
+  bool is_full(std::uint32_t more_bytes) const;
+  bool must_go_cold(const Lane& lane) const;
+  void cool(std::size_t lane);
+  void consumer_left();
+  // Behind whatever changed something: limits, fetches, the timer, a wish for dispatch.
+  void settle_down(bool may_want_dispatch);
+  void add_memory(const Message& message) { host_.add_memory(memory_of(message)); }
+  void drop_memory(const Message& message) { host_.add_memory(-memory_of(message)); }
+
+  // ---- delivering and ending (queue_serve.cpp)
+  bool is_wanted() const { return !gets_.empty() || consumers_.any_waiting(); }
+  // Hands out all that can be handed out.
+  void serve();
+  bool is_covered(Lane& lane, const Entry& entry);
+  void hand_over(std::size_t lane);
+  void lease(SessionId session, std::size_t lane, Entry&& entry);
+  void answer_gets_empty();
+  void give_back(std::size_t lane, Entry&& entry, bool has_failed);
+  // The record dies: it goes to where dead messages go, or is done with. REQUIRES: it is out.
+  void kill(std::size_t lane, Entry&& entry, DeathReason reason);
+  void kill_head(std::size_t lane, DeathReason reason);
+  // REQUIRES: it is out.
+  void finish(std::size_t lane, Entry&& entry);
+
+  // ---- limits of length and time (queue_limits.cpp)
+  bool is_over_limit() const;
+  void drop_heads();
+  // None: never. As the message itself says, whatever became of it since it arrived.
+  std::optional<WallTime> deadline_of(const Message& message) const;
+  bool is_expired(std::size_t lane, const Entry& entry) const;
+  void expire_heads();
+  // The earliest of all heads.
+  std::optional<WallTime> next_expiry();
+  void arm_timer();
+
+  // ---- fetching (queue_fetch.cpp)
+  // Asks for what is needed next, unless something is under way.
+  void plan_fetch();
+  bool plan_thin(bool is_eager);
+  bool plan_cold(bool is_eager);
+  bool plan_sweep();
+  void ask(std::size_t lane, storage::Sequence from, std::uint32_t count_max,
+           std::uint64_t bytes_max);
+  // True if the record was of any use.
+  bool take_in(const Fetch& fetch, const storage::Fetched& fetched);
+  void pass(const Fetch& fetch, storage::Sequence scanned_to);
+
+  const QueueId id_;
+  const QueueSpec spec_;
+  QueueHost& host_;
+
+  // Every record that is not settled is in a lane or in leases_.
+  std::vector<Lane> lanes_;
+  LeaseTable leases_;
+  // Sums over lanes_.
+  LaneSet ready_lanes_;
+  std::uint64_t ready_ = 0;
+  std::uint64_t ready_bytes_ = 0;
+  std::uint64_t outside_ = 0;  // things that wait for a fetch some time: cold, thin, sweeps
+
+  Consumers consumers_;
+  boost::container::deque<Get> gets_;
+  // In transfer, but their messages must be fetched first.
+  std::set<RecordRef> dead_unread_;
+
+  std::optional<Fetch> fetch_;
+  std::optional<Instant> fetch_not_before_;  // the last one failed
+  storage::Lsn waiting_lsn_ = 0;             // wake_when_durable was asked for this
+  std::optional<RecordRef> unexpiring_;      // it has no time to live, and its only chance now
+  std::optional<Instant> timer_at_;
+  std::optional<WallTime> timer_expiry_;     // an expiry that timer_at_ is early enough for
+  Instant used_at_;
+  Instant report_unused_at_;
+  bool ttl_seen_ = false;        // some message may expire
+  bool had_consumer_ = false;
+  bool expired_some_ = false;    // since the last fetch
+  bool dispatch_wanted_ = false;
+  bool retired_ = false;
+  bool in_call_ = false;
+};
+
+}  // namespace wharf::broker

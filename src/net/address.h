@@ -1,9 +1,10 @@
 // net/address.h: between texts and socket addresses. No names are looked up, but for "localhost".
 #pragma once
 
-#include <boost/asio/ip/tcp.hpp>
 #include <cstdint>
 #include <string>
+
+#include <boost/asio/ip/tcp.hpp>
 
 #include "base/fault.h"
 

@@ -33,8 +33,7 @@ void Inbox::keep_after(std::size_t used) {
   } else if (shared_) {
     own_.assign(rest.begin(), rest.end());
   } else if (used > 0) {
-    own_.erase(own_.begin(), own_.begin() + static_cast<std::ptrdiff_t>(used));
-    own_.resize(rest.size());
+    own_ = ByteVector(rest.begin(), rest.end());
   }
   shared_ = nullptr;
   unread_ = Bytes(own_).first(rest.size());

@@ -1,6 +1,7 @@
 // net/inbox.h: what a connection has received and its session has not used. Bytes are read into one
-// large buffer that all connections of a thread share; only the unused rest is kept here, so that an
-// idle connection has no read buffer. Flow: prepare, (receive), filled, offer unread(), keep_after.
+// large buffer that all connections of a thread share; only the unused rest is kept here, so that
+// an idle connection has no read buffer. Flow: prepare, (receive), filled, offer unread(),
+// keep_after.
 #pragma once
 
 #include <cstddef>
@@ -13,9 +14,9 @@ namespace wharf::net {
 
 class Inbox {
  public:
-  // Space for the next bytes, behind those that are kept; never empty. Lies in `shared` while little is
-  // kept, and then what is in it must not be touched by others before keep_after. REQUIRES: `shared` is
-  // larger than shared_rest_max.
+  // Space for the next bytes, behind those that are kept; never empty. Lies in `shared` while
+  // little is kept, and then what is in it must not be touched by others before keep_after.
+  // REQUIRES: `shared` is larger than shared_rest_max.
   std::span<std::byte> prepare(std::span<std::byte> shared);
   // `size` bytes have come into the prepared space.
   void filled(std::size_t size);

@@ -1,13 +1,13 @@
 #include "net/tls.h"
 
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
-
-#include <algorithm>
-#include <cstring>
-#include <vector>
 
 #include "base/assert.h"
 
@@ -93,7 +93,8 @@ std::string load_files(SSL_CTX* context, const TlsOptions& options) {
   STACK_OF(X509_NAME)* names = SSL_load_client_CA_file(options.ca_file.c_str());
   if (!names) return openssl_says("CA file " + options.ca_file);
   SSL_CTX_set_client_CA_list(context, names);
-  int required = options.clients == ClientCertificates::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
+  int required =
+      options.clients == ClientCertificates::required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | required, nullptr);
   return {};
 }
@@ -132,7 +133,8 @@ TlsContext::TlsContext(ssl_ctx_st* context, TlsOptions options)
 
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
-std::expected<std::unique_ptr<TlsContext>, std::string> TlsContext::make(const TlsOptions& options) {
+std::expected<std::unique_ptr<TlsContext>, std::string> TlsContext::make(
+    const TlsOptions& options) {
   SSL_CTX* context = SSL_CTX_new(TLS_server_method());
   if (!context) return std::unexpected(openssl_says("TLS"));
   std::unique_ptr<TlsContext> made(new TlsContext(context, options));
@@ -141,7 +143,8 @@ std::expected<std::unique_ptr<TlsContext>, std::string> TlsContext::make(const T
   return made;
 }
 
-TlsFilter::TlsFilter(const TlsContext& context) : context_(context), ssl_(SSL_new(context.native())) {
+TlsFilter::TlsFilter(const TlsContext& context)
+    : context_(context), ssl_(SSL_new(context.native())) {
   ASSERT(ssl_ != nullptr);
   BIO* bio = FilterBio::make(*this);
   SSL_set_bio(ssl_, bio, bio);

@@ -1,5 +1,5 @@
-// net/tls.h: TLS as a filter between two chains of bytes: it owns no socket and never waits, so a TLS
-// connection has the same pumps as a plain one, and an idle one keeps no buffers of its own.
+// net/tls.h: TLS as a filter between two chains of bytes: it owns no socket and never waits, so a
+// TLS connection has the same pumps as a plain one, and an idle one keeps no buffers of its own.
 // TLS 1.2 and 1.3 only, through OpenSSL 3; no renegotiation, no compression.
 #pragma once
 
@@ -53,8 +53,9 @@ class TlsContext {
   TlsOptions options_;
 };
 
-// One connection's side. Flow: feed, then handshake until it is true, then read until it gives 0; after
-// that the fed bytes are used up and may go. Faults are final: nothing but `out` may be used after one.
+// One connection's side. Flow: feed, then handshake until it is true, then read until it gives 0;
+// after that the fed bytes are used up and may go. Faults are final: nothing but `out` may be used
+// after one.
 class TlsFilter {
  public:
   // `context` must outlive the filter.
@@ -76,7 +77,8 @@ class TlsFilter {
   // Says that nothing follows.
   void close(Chain& out);
 
-  // The name in the client's verified certificate; empty when there is none, or no single such name.
+  // The name in the client's verified certificate; empty when there is none, or no single such
+  // name.
   std::string certificate_name() const;
 
  private:

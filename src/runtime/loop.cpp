@@ -1,9 +1,10 @@
 #include "runtime/loop.h"
 
+#include <algorithm>
+
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <boost/system/error_code.hpp>
 
 #include "base/assert.h"

@@ -1,15 +1,17 @@
-// runtime/loop.h: the heartbeat of one thread. A turn is: run the handlers that are ready, let every
-// client work, let every client hand over what it produced, then sleep until the next deadline or wake.
-// What happens in a turn is thereby batched: one commit, one write a connection, one batch a shard.
-// Threads: wake and stop from any thread; everything else on the thread that calls run, or before it.
+// runtime/loop.h: the heartbeat of one thread. A turn is: run the handlers that are ready, let
+// every client work, let every client hand over what it produced, then sleep until the next
+// deadline or wake. What happens in a turn is thereby batched: one commit, one write a connection,
+// one batch a shard. Threads: wake and stop from any thread; everything else on the thread that
+// calls run, or before it.
 #pragma once
 
 #include <atomic>
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <cstdint>
 #include <optional>
 #include <vector>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
 
 #include "base/time.h"
 

@@ -1,10 +1,11 @@
 #include "runtime/loop.h"
 
+#include <functional>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include <boost/asio/post.hpp>
-#include <functional>
-#include <thread>
 
 namespace wharf::runtime {
 namespace {

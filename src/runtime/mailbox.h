@@ -1,8 +1,8 @@
-// runtime/mailbox.h: how shards talk. A Mailbox is the inbox of one shard: a lane from each shard, in
-// order within a lane. What a shard sends during one turn travels as one batch, with one wake-up.
-// Memory: a lane holds whole batches; senders are bounded above this (credit, back-pressure).
-// Threads: Outgoing is used by its own shard only; receive() by the owner; the lane between is a
-// single-producer single-consumer list, so there is no lock.
+// runtime/mailbox.h: how shards talk. A Mailbox is the inbox of one shard: a lane from each shard,
+// in order within a lane. What a shard sends during one turn travels as one batch, with one
+// wake-up. Memory: a lane holds whole batches; senders are bounded above this (credit,
+// back-pressure). Threads: Outgoing is used by its own shard only; receive() by the owner; the lane
+// between is a single-producer single-consumer list, so there is no lock.
 #pragma once
 
 #include <atomic>
@@ -81,8 +81,8 @@ class Post {
     return any;
   }
 
-  // Called by shard `to`: one batch of the next lane that has one. False when all are empty. Lanes take
-  // turns, so that one busy sender does not hide the others.
+  // Called by shard `to`: one batch of the next lane that has one. False when all are empty. Lanes
+  // take turns, so that one busy sender does not hide the others.
   bool receive(std::size_t to, std::vector<T>& batch) {
     for (std::size_t tried = 0; tried < shards_; ++tried) {
       std::size_t from = turns_[to].next;

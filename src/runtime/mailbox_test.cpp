@@ -1,9 +1,9 @@
 #include "runtime/mailbox.h"
 
-#include <gtest/gtest.h>
-
 #include <memory>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace wharf::runtime {
 namespace {

@@ -1,7 +1,7 @@
-// runtime/timer_wheel.h: many timers, few of which ever fire: add and cancel are O(1), whatever their
-// number. Four wheels of 256 slots, each 256 times coarser; a tick is one millisecond, so a timer
-// fires up to one tick late and never early. Later than 49 days is kept in the last slot and re-added.
-// Shard: owner only. Each shard has one; the payload says whom to tell.
+// runtime/timer_wheel.h: many timers, few of which ever fire: add and cancel are O(1), whatever
+// their number. Four wheels of 256 slots, each 256 times coarser; a tick is one millisecond, so a
+// timer fires up to one tick late and never early. Later than 49 days is kept in the last slot and
+// re-added. Shard: owner only. Each shard has one; the payload says whom to tell.
 #pragma once
 
 #include <algorithm>
@@ -156,7 +156,8 @@ class TimerWheel {
     if (timer.next != none) timers_[timer.next].previous = timer.previous;
   }
 
-  // When a finer wheel has turned once, the slot of the coarser one that now begins is spread over it.
+  // When a finer wheel has turned once, the slot of the coarser one that now begins is spread over
+  // it.
   void cascade() {
     for (std::uint64_t level = 1; level < levels; ++level) {
       if (now_tick_ % (std::uint64_t{1} << (8 * level)) != 0) return;

@@ -1,8 +1,8 @@
 #include "runtime/timer_wheel.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 
@@ -95,8 +95,8 @@ TEST(TimerWheel, LaterThanAllWheels) {
   EXPECT_EQ(wheel.fired, std::vector{1});
 }
 
-// Random adds, cancels and steps against a sorted map: nothing early, nothing more than a tick late,
-// everything once, and next() never sleeps past a timer.
+// Random adds, cancels and steps against a sorted map: nothing early, nothing more than a tick
+// late, everything once, and next() never sleeps past a timer.
 class Shadow {
  public:
   explicit Shadow(std::uint64_t seed) : random_(seed) {}
@@ -104,9 +104,12 @@ class Shadow {
   void step() {
     switch (random_.below(4)) {
       case 0:
-      case 1: return add();
-      case 2: return cancel();
-      default: return advance();
+      case 1:
+        return add();
+      case 2:
+        return cancel();
+      default:
+        return advance();
     }
   }
 
@@ -135,8 +138,8 @@ class Shadow {
 
   void cancel() {
     if (expected_.empty()) return;
-    auto victim = expected_.lower_bound(static_cast<int>(random_.below(
-        static_cast<std::uint64_t>(names_))));
+    auto victim =
+        expected_.lower_bound(static_cast<int>(random_.below(static_cast<std::uint64_t>(names_))));
     if (victim == expected_.end()) return;
     EXPECT_TRUE(timers_.cancel(victim->second.id));
     expected_.erase(victim);

@@ -12,6 +12,7 @@
 #include "broker/api.h"
 #include "sim/options.h"
 #include "sim/sim_disk.h"
+#include "storage/store.h"
 
 namespace wharf::sim {
 
@@ -21,13 +22,13 @@ struct QueuePlan {
   std::string name;
   bool durable = true;
   bool counted = false;
-  std::optional<std::uint32_t> ttl_ms;
-  std::optional<std::uint32_t> length_max;
+  std::optional<std::uint32_t> ttl_ms{};
+  std::optional<std::uint32_t> length_max{};
   broker::Overflow overflow = broker::Overflow::drop_head;
   std::uint8_t priority_max = 0;
-  std::optional<std::uint32_t> delivery_limit;
-  std::optional<std::string> dead_letter_exchange;
-  std::optional<std::string> dead_letter_key;
+  std::optional<std::uint32_t> delivery_limit{};
+  std::optional<std::string> dead_letter_exchange{};
+  std::optional<std::string> dead_letter_key{};
   bool auto_ack = false;  // consumed without acknowledgements as well
 
   // It may give messages up by itself.

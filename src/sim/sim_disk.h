@@ -71,6 +71,7 @@ class SimDisk final : public storage::Disk {
   void repair();
   // The power goes during one of the next requests in inline mode: all later ones fail.
   void cut_after(std::uint64_t requests) { requests_left_ = requests; }
+  void cut_never() { requests_left_.reset(); }
   bool was_cut() const { return requests_left_ && *requests_left_ == 0; }
   // Changes one bit of what `extent` shows; false when there is no such place any more.
   bool flip_bit(const Extent& extent, std::uint64_t bit);

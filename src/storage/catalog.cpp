@@ -84,6 +84,14 @@ void Catalog::lose_segment(std::uint64_t number) {
   ASSERT(lost->live == 0);
 }
 
+void Catalog::forget_blobs(std::uint64_t number) {
+  for (auto& [id, lane] : lanes_) {
+    for (Extent& extent : lane->extents) {
+      if (extent.segment == number) extent.blob_bytes = 0;
+    }
+  }
+}
+
 std::size_t Catalog::extent_at(const Lane& lane, Sequence sequence) {
   // Nearly always the first one: queues are read from the front.
   if (!lane.extents.empty() && lane.extents.front().last >= sequence) return 0;

@@ -15,6 +15,7 @@
 #include <memory>
 #include <vector>
 
+#include "storage/offsets.h"
 #include "storage/record.h"
 #include "storage/sequence_set.h"
 #include "storage/store.h"
@@ -54,6 +55,9 @@ struct Lane {
   std::uint32_t offsets_slot = 0;
   std::uint32_t settles_slot = 0;
   std::uint64_t settles_block = 0;
+  // Where the last reader of the lane stopped: behind a record of the extent with this tag.
+  std::uint32_t read_tag = 0;
+  OffsetCursor read_cursor;
 };
 
 struct Segment {
@@ -100,6 +104,8 @@ class Catalog {
   Segment* segment(std::uint64_t number);
   // Forgets the segment, and what is still alive in it.
   void remove_segment(std::uint64_t number);
+  // The index file of the segment is void.
+  void forget_blobs(std::uint64_t number);
   // Whatever is alive there is lost: settles it.
   void lose_segment(std::uint64_t number);
   std::map<std::uint64_t, Segment>& segments() { return segments_; }

@@ -25,11 +25,11 @@ struct DiskRequest {
   };
   Kind kind;
   std::uint64_t token = 0;  // comes back in the result
-  std::string file;         // relative, '/' between directory and name
-  std::string target;
+  std::string file{};       // relative, '/' between directory and name
+  std::string target{};
   std::uint64_t offset = 0;
   std::uint64_t size = 0;
-  Buffer data;
+  Buffer data{};
 };
 
 struct DiskResult {

@@ -64,13 +64,30 @@ void SegmentOffsets::add(Lane& lane, const OffsetEntry& entry) {
   lanes_[lane.offsets_slot].add(entry);
 }
 
+void SegmentOffsets::add_found(LaneId lane, const OffsetEntry& entry) {
+  ASSERT(!sealed_);
+  auto [it, added] = found_.emplace(lane.value(), static_cast<std::uint32_t>(lanes_.size()));
+  if (added) lanes_.emplace_back().lane = lane;
+  lanes_[it->second].add(entry);
+}
+
+bool SegmentOffsets::accepts(const Lane& lane, std::uint64_t offset) const {
+  const LaneOffsets* known = find(lane);
+  return !known || known->tail.end <= offset;
+}
+
 void SegmentOffsets::seal() {
   ASSERT(!sealed_);
   sealed_ = true;
+  found_ = {};
   std::ranges::sort(lanes_, {}, &LaneOffsets::lane);
 }
 
 const LaneOffsets* SegmentOffsets::find(const Lane& lane) const {
+  if (!sealed_ && !found_.empty()) {
+    auto slot = found_.find(lane.id.value());
+    return slot == found_.end() ? nullptr : &lanes_[slot->second];
+  }
   if (!sealed_) {
     return lane.offsets_segment == segment_ ? &lanes_[lane.offsets_slot] : nullptr;
   }

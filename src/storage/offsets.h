@@ -3,12 +3,14 @@
 // file (segment_index.h) is on disk; loaded from there when a lane is read.
 #pragma once
 
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <vector>
 
 #include "base/fault.h"
 #include "storage/store.h"
 #include "wire/bytes.h"
+#include "wire/writer.h"
 
 namespace wharf::storage {
 
@@ -48,7 +50,12 @@ class SegmentOffsets {
   explicit SegmentOffsets(std::uint64_t segment) : segment_(segment) {}
 
   std::uint64_t segment() const { return segment_; }
+  // The lane itself notes its slot, which is fast and serves one segment at a time: the one that is
+  // being written. A segment that is read again uses the other form.
   void add(Lane& lane, const OffsetEntry& entry);
+  void add_found(LaneId lane, const OffsetEntry& entry);
+  // False when a record of the lane lies at or behind `offset` already, which only bad bytes can say.
+  bool accepts(const Lane& lane, std::uint64_t offset) const;
   // Nothing is added any more; find then works without the lane's own note of its slot.
   void seal();
   // nullptr when the segment holds nothing of the lane.
@@ -59,6 +66,7 @@ class SegmentOffsets {
   std::uint64_t segment_;
   bool sealed_ = false;
   std::vector<LaneOffsets> lanes_;
+  boost::unordered_flat_map<std::uint64_t, std::uint32_t> found_;  // slots, for add_found
 };
 
 }  // namespace wharf::storage

@@ -88,7 +88,7 @@ struct OpenReport {
   bool clean = false;         // the last stop sealed the log
   std::uint64_t replayed_bytes = 0;
   std::uint64_t torn_bytes = 0;   // of a block that was never acknowledged
-  std::vector<Damage> damage;     // not empty only with accept_damage
+  std::vector<Damage> damage;     // why open refused, or with accept_damage what it did without
 };
 
 // One record that fetch found.

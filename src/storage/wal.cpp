@@ -23,6 +23,7 @@ Wal::Wal(Io& io, SegmentPool& pool, const Clock& clock, const StoreOptions& opti
 // The open block, still empty, goes to the start of the next segment.
 void Wal::move_on() {
   ASSERT(open_empty());
+  ended_.push_back({open_.segment, open_.offset});
   ++open_.segment;
   open_.offset = segment_header_bytes;
 }
@@ -235,9 +236,10 @@ void Wal::on_written(const Result<Buffer>& outcome) {
 }
 
 std::optional<Instant> Wal::next_deadline() const {
-  if (failed_ || !in_flight_.empty()) return std::nullopt;
+  // While a write is on its way or a file is missing, the disk's answer wakes us.
+  if (failed_ || !in_flight_.empty() || !waiting_.empty()) return std::nullopt;
   if (!open_empty()) return open_.first_change + options_.lazy_commit_after;
-  return mark_at_;
+  return pool_.ready(open_.segment) ? mark_at_ : std::nullopt;
 }
 
 Bytes Wal::in_memory(std::uint64_t segment, std::uint64_t offset, std::uint64_t bytes) const {

@@ -12,6 +12,7 @@
 #include <deque>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -59,8 +60,11 @@ class Wal {
 
   Lsn end() const;
   Lsn durable_up_to() const;
+  bool is_durable(std::uint64_t segment, std::uint64_t offset) const {
+    return layout_.lsn(segment, offset) < durable_up_to();
+  }
   std::uint64_t open_segment() const { return open_.segment; }
-  void request_sync() { sync_requested_ = true; }
+  void request_sync() { sync_requested_ = !open_empty(); }
   void pump(Instant now);
   std::optional<Instant> next_deadline() const;
   bool failed() const { return failed_; }
@@ -68,8 +72,13 @@ class Wal {
 
   // Empty unless those bytes of the log are still in memory; valid until the next call that is not const.
   Bytes in_memory(std::uint64_t segment, std::uint64_t offset, std::uint64_t bytes) const;
-  // The segment ends here.
-  std::uint64_t segment_end() const { return open_.offset; }
+  // Segments that the log has left since the last call, and where each ends.
+  struct SegmentEnd {
+    std::uint64_t segment = 0;
+    std::uint64_t end = 0;
+  };
+  std::vector<SegmentEnd> take_ended() { return std::exchange(ended_, {}); }
+  bool has_ended() const { return !ended_.empty(); }
 
   std::uint64_t pending_bytes() const { return pending_bytes_ + open_.used; }
   std::uint64_t commits() const { return commits_; }
@@ -127,6 +136,7 @@ class Wal {
   bool sync_requested_ = false;
   bool failed_ = false;
   std::optional<Instant> mark_at_;
+  std::vector<SegmentEnd> ended_;
 };
 
 }  // namespace wharf::storage

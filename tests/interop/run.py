@@ -9,6 +9,7 @@ The last line is `N passed, N failed`, with `, N skipped` when some were; the ex
 """
 
 import argparse
+import filecmp
 import os
 import queue
 import shutil
@@ -76,9 +77,11 @@ def command_node():
     need("node", "npm")
     target, source = os.path.join(serve.CACHE, "node"), os.path.join(HERE, "node")
     os.makedirs(target, exist_ok=True)
+    fresh = not (os.path.isdir(os.path.join(target, "node_modules", "amqplib"))
+                 and filecmp.cmp(os.path.join(source, "package.json"), os.path.join(target, "package.json"), False))
     for name in os.listdir(source):
         shutil.copy(os.path.join(source, name), target)
-    if not os.path.isdir(os.path.join(target, "node_modules", "amqplib")):
+    if fresh:
         build(["npm", "install", "--no-audit", "--no-fund", "--silent"], cwd=target)
     return ["node", os.path.join(target, "run.js")]
 

@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -75,32 +74,30 @@ class Wharf:
 
 
 class RabbitMQ:
+    """The same verbs for Debian's rabbitmq-server."""
+
     def __init__(self):
         self.data = tempfile.mkdtemp(prefix="rabbitmq-interop-")
         self.port = free_port()
+        self.state = {}
 
     @property
     def url(self):
         return f"amqp://guest:guest@127.0.0.1:{self.port}/%2f"
 
     def start(self):
-        rabbitmq.start(self.data, self.port)
+        began = time.monotonic()
+        self.state = rabbitmq.start(self.data, self.port)
+        return time.monotonic() - began
+
+    def kill(self):
+        os.kill(self.state["pid"], signal.SIGKILL)
+        os.waitpid(self.state["pid"], 0)
 
     def stop(self):
         rabbitmq.stop(self.data)
         shutil.rmtree(self.data, ignore_errors=True)
-        time.sleep(0)
 
 
 # Where the runner may put what it builds or fetches.
 CACHE = os.path.join(ROOT, "build", "interop")
-
-
-def wait_port_closed(port, seconds=5):
-    """After a kill: until nobody listens on the port."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)):
-                return
-        time.sleep(0.01)

@@ -2,7 +2,7 @@
 """A private RabbitMQ (Debian's rabbitmq-server) to compare with. Everything stays in one folder and on loopback.
 
   rabbitmq.py install
-  rabbitmq.py start --dir D [--port P] [--tls-port P] [--external] [--conf LINE]...
+  rabbitmq.py start --dir D [--port P] [--tls-port P] [--external] [--fresh] [--conf LINE]...
   rabbitmq.py stop --dir D
 
 `start` returns when the port speaks AMQP and prints one line: `ready pid=N amqp=URL [amqps=URL] dir=D`.
@@ -108,10 +108,10 @@ def write_config(folder, port, tls_port, external, extra):
     plugins = "rabbitmq_auth_mechanism_ssl" if external else ""
     with open(os.path.join(folder, "enabled_plugins"), "w", encoding="ascii") as file:
         file.write(f"[{plugins}].\n")
-    for name in ("advanced.config", "env.conf"):
-        open(os.path.join(folder, name), "a", encoding="ascii").close()
-    with open(os.path.join(folder, "advanced.config"), "w", encoding="ascii") as file:
-        file.write("[].\n")
+    # Both must exist and say nothing, or those under /etc would be read.
+    for name, text in (("advanced.config", "[].\n"), ("env.conf", "")):
+        with open(os.path.join(folder, name), "w", encoding="ascii") as file:
+            file.write(text)
 
 
 def environment(folder, epmd_port, dist_port):
@@ -166,6 +166,8 @@ def end_process(pid, name, seconds):
         time.sleep(0.1)
     if alive(pid, name):
         os.kill(pid, signal.SIGKILL)
+    with contextlib.suppress(ChildProcessError):  # it is our child only when this very program started it
+        os.waitpid(pid, 0)
 
 
 def start(folder, port=0, tls_port=0, external=False, extra=()):

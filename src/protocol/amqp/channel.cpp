@@ -70,7 +70,7 @@ Checked Channel::on(const ConfirmSelect& method, Chain& out) {
     return refuse(ReplyCode::precondition_failed, "cannot switch from tx to confirm mode");
   }
   confirming_ = true;
-  if (!method.nowait) send(out, ConfirmSelectOk{});
+  if (!method.no_wait) send(out, ConfirmSelectOk{});
   return {};
 }
 

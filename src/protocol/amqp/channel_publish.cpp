@@ -230,6 +230,9 @@ Checked Channel::publish(const Message& message, bool mandatory,
                          std::optional<broker::Token> receipt, Chain& out) {
   broker::Published published;
   if (is_reply_key(message)) {
+    if (!link_.may_write_default()) {
+      return publish_refused({Fault{Errc::refused}, broker::Resource::exchange, {}, auth::Verb::write});
+    }
     published.queues = send_reply(message) ? 1 : 0;
   } else {
     broker::Outcome<broker::Published> outcome =

@@ -54,6 +54,13 @@ std::string Link::unguessable(std::string_view prefix) {
   return std::string(prefix) + base64_url(chance);
 }
 
+bool Link::may_write_default() {
+  if (!may_write_default_) {
+    may_write_default_ = core.access().authorize(who, auth::Verb::write, vhost, "amq.default");
+  }
+  return *may_write_default_;
+}
+
 std::string base64_url(Bytes bytes) {
   std::string text;
   std::uint32_t bits = 0;

@@ -110,10 +110,13 @@ struct Link {
   }
   // `prefix` and 22 characters that nobody can guess.
   std::string unguessable(std::string_view prefix);
+  // Whether the user may publish to the default exchange; asked for where the core is not asked.
+  bool may_write_default();
 
  private:
   std::uint64_t last_request_ = 0;
   broker::ConsumerId last_consumer_ = 0;
+  std::optional<bool> may_write_default_;
 };
 
 // URL-safe base64 without padding.

@@ -18,7 +18,8 @@ class Skip(Exception):
 
 
 def case(function):
-    CASES.append((function.__module__.removeprefix("cases_") + "." + function.__name__, function))
+    module = function.__module__.removeprefix("cases_")
+    CASES.append(((f"{module}." if module != "__main__" else "") + function.__name__, function))
     return function
 
 

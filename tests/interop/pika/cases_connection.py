@@ -6,7 +6,7 @@ import time
 import pika
 from pika import exceptions
 
-from context import channel_error, connection_error, drain, get, put, settle_down
+from context import channel_error, connection_error, drain, get, put
 from harness import case, equal, until
 
 
@@ -99,7 +99,7 @@ def connection_error_closes_everything(t):
     connection = t.connect()
     channel = connection.channel()
     name = t.queue(channel)
-    connection_error(530, f"^NOT_ALLOWED - attempt to reuse consumer tag 'same'$", lambda: consume_twice(channel, name))
+    connection_error(530, "^NOT_ALLOWED - attempt to reuse consumer tag 'same'$", lambda: consume_twice(channel, name))
     until(lambda: connection.is_closed, what="closed connection")
 
 

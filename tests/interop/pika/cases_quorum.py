@@ -45,7 +45,8 @@ def delivery_count_header(t):
     name = quorum(t, channel)
     put(channel, name, b"x")
     method, properties, _ = get(channel, name, auto_ack=False)
-    equal((method.redelivered, (properties.headers or {}).get("x-delivery-count")), (False, None))
+    first = t.by_name(rabbitmq=0, wharf=None, why="3.10 sends 0 on the first delivery, 4.x leaves the header out")
+    equal((method.redelivered, (properties.headers or {}).get("x-delivery-count")), (False, first))
     for count in (1, 2):
         channel.basic_nack(method.delivery_tag, requeue=True)
         method, properties, _ = get(channel, name, auto_ack=False)

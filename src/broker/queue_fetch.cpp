@@ -1,0 +1,162 @@
+// How records come back from the store: cold ones ahead of need, messages that were given up, and purged
+// ones that must be settled one by one.
+#include <utility>
+
+#include "base/assert.h"
+#include "broker/queue_parts.h"
+
+namespace wharf::broker {
+
+namespace {
+
+struct Amount {
+  std::uint32_t count;
+  std::uint64_t bytes;
+};
+constexpr Amount eager_amount{1024, 1 << 20};
+constexpr Amount tight_amount{128, 128 << 10};  // fits beside as much below what cool() leaves
+constexpr Amount idle_amount{16, 16 << 10};     // somebody must see when the head expires
+constexpr Amount idle_tight_amount{1, 16 << 10};
+
+// With so much in memory the next fetch can wait: two more of them fit before it is used up.
+constexpr Amount eager_enough{2048, 2 << 20};
+constexpr Amount tight_enough{128, 64 << 10};
+
+constexpr Duration retry_after = std::chrono::seconds(1);
+
+}  // namespace
+
+void Queue::plan_fetch() {
+  if (outside_ == 0 && dead_unread_.empty()) return;
+  if (fetch_ || fetch_not_before_) return;
+  if (!dead_unread_.empty()) {
+    RecordRef record = *dead_unread_.begin();
+    ask(record.lane, record.sequence, tight_amount.count, tight_amount.bytes);
+    return;
+  }
+  bool is_eager = is_wanted() || expired_some_ || is_over_limit();
+  if (plan_thin(is_eager) || plan_cold(is_eager)) {
+    expired_some_ = false;
+    return;
+  }
+  plan_sweep();
+}
+
+bool Queue::plan_thin(bool is_eager) {
+  for (std::size_t index = ready_lanes_.highest(); index != LaneSet::none;
+       index = ready_lanes_.highest_below(index)) {
+    Lane& lane = lanes_[index];
+    if (lane.thin_count() == 0 || (!is_eager && lane.head()->message)) continue;
+    Amount amount = is_eager ? tight_amount : idle_tight_amount;
+    ask(index, lane.first_thin(), amount.count, amount.bytes);
+    return true;
+  }
+  return false;
+}
+
+bool Queue::plan_cold(bool is_eager) {
+  bool is_tight = host_.memory_tight();
+  Amount enough = is_tight ? tight_enough : eager_enough;
+  if (!is_eager) enough = {1, 1};
+  Amount amount = is_tight ? tight_amount : eager_amount;
+  if (!is_eager) amount = is_tight ? idle_tight_amount : idle_amount;
+  if (is_over_limit()) {
+    std::size_t index = ready_lanes_.lowest();
+    if (!lanes_[index].head()) {
+      ask(index, lanes_[index].cold_from(), amount.count, amount.bytes);
+      return true;
+    }
+  }
+  for (std::size_t index = ready_lanes_.highest(); index != LaneSet::none;
+       index = ready_lanes_.highest_below(index)) {
+    Lane& lane = lanes_[index];
+    if (lane.cold_count() == 0) continue;
+    bool has_head = is_eager ? lane.fresh_count() > 0 : lane.head() != nullptr;
+    if (has_head && (lane.fresh_count() >= enough.count || lane.fresh_bytes() >= enough.bytes)) {
+      continue;
+    }
+    if (has_head && !is_eager) continue;
+    ask(index, lane.cold_from(), amount.count, amount.bytes);
+    return true;
+  }
+  return false;
+}
+
+bool Queue::plan_sweep() {
+  for (std::size_t index = 0; index < lanes_.size(); ++index) {
+    if (lanes_[index].sweeps().empty()) continue;
+    ask(index, lanes_[index].sweeps().front().from, eager_amount.count, eager_amount.bytes);
+    return true;
+  }
+  return false;
+}
+
+void Queue::ask(std::size_t lane, storage::Sequence from, std::uint32_t count_max,
+                std::uint64_t bytes_max) {
+  fetch_ = Fetch{lane, from};
+  host_.fetch(id_, lanes_[lane].id(), from, count_max, bytes_max);
+}
+
+void Queue::fetched(storage::FetchResult&& result) {
+  Call call(*this);
+  ASSERT(fetch_.has_value());
+  Fetch fetch = *std::exchange(fetch_, std::nullopt);
+  if (retired_) return;
+  bool is_useful = fetch.is_overtaken;
+  if (result.records) {
+    Change change(*this, fetch.lane);
+    for (const storage::Fetched& fetched : *result.records) is_useful |= take_in(fetch, fetched);
+    std::uint64_t before = change->cold_from();
+    pass(fetch, result.scanned_to);
+    is_useful |= before != change->cold_from();
+  }
+  // A damaged record stays where it is and blocks its lane; the store reports it. Trying again now and
+  // then costs little.
+  if (!is_useful) fetch_not_before_ = host_.clock().now() + retry_after;
+  expire_heads();
+  settle_down(true);
+}
+
+bool Queue::take_in(const Fetch& fetch, const storage::Fetched& fetched) {
+  Lane& lane = lanes_[fetch.lane];
+  Sequence sequence = fetched.sequence;
+  if (fetched.sequence < fetch.from) return false;
+  for (const SequenceRange& range : lane.sweeps()) {
+    if (fetch.from > range.from || sequence < range.from || sequence >= range.to) continue;
+    Result<Message> message = Message::decode(fetched.payload);
+    if (message) host_.store().settle({lane.id(), sequence}, charge_of(*message));
+    return true;
+  }
+  bool is_next_cold = fetch.from <= lane.cold_from() && lane.cold_from() <= sequence;
+  RecordRef record{static_cast<std::uint8_t>(fetch.lane), sequence};
+  bool is_dead = !is_next_cold && dead_unread_.contains(record);
+  Result<Message> message = Message::decode(fetched.payload);
+  if (!message) return false;
+  if (is_dead) {
+    dead_unread_.erase(record);
+    host_.dead_letter(id_, record, *message, *leases_.death_of(record));
+    return true;
+  }
+  if (!is_next_cold) {
+    if (!lane.fill_thin(sequence, *message)) return false;
+    add_memory(*message);
+    return true;
+  }
+  if (sequence >= lane.next()) return false;
+  if (message->ttl_ms()) ttl_seen_ = true;
+  add_memory(*message);
+  bool is_kept = is_durable(*message);
+  lane.warm(sequence, std::move(*message), is_kept);
+  return true;
+}
+
+void Queue::pass(const Fetch& fetch, storage::Sequence scanned_to) {
+  Lane& lane = lanes_[fetch.lane];
+  if (fetch.from <= lane.cold_from()) lane.pass_cold(scanned_to);
+  for (SequenceRange& range : lane.sweeps()) {
+    if (fetch.from <= range.from) range.from = std::clamp(scanned_to, range.from, range.to);
+  }
+  std::erase_if(lane.sweeps(), [](const SequenceRange& range) { return range.from == range.to; });
+}
+
+}  // namespace wharf::broker

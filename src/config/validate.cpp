@@ -1,0 +1,101 @@
+#include <algorithm>
+#include <array>
+
+#include "config/config.h"
+
+namespace wharf::config {
+namespace {
+
+constexpr std::array<std::string_view, 7> log_levels = {"trace", "debug",    "info", "warn",
+                                                        "error", "critical", "off"};
+
+void check_users(const AuthConfig& auth, Errors& errors) {
+  auto is_user = [&](const std::string& name) {
+    return std::ranges::find(auth.users, name, &UserConfig::name) != auth.users.end();
+  };
+  for (const UserConfig& user : auth.users) {
+    if (user.name.empty()) errors.push_back("a [[user]] has no name");
+    if (std::ranges::count(auth.users, user.name, &UserConfig::name) > 1) {
+      errors.push_back("there are two users " + user.name);
+    }
+    if (!user.password.empty() && !user.password_hash.empty()) {
+      errors.push_back("user " + user.name + " has a password and a password_hash");
+    }
+    if (user.name == "guest" && user.password == "guest" && !user.loopback_only) {
+      errors.push_back("user guest with password guest must be loopback_only");
+    }
+  }
+  for (const PermissionConfig& permission : auth.permissions) {
+    if (!is_user(permission.user)) {
+      errors.push_back("a [[permission]] names the unknown user \"" + permission.user + "\"");
+    }
+    bool is_vhost = std::ranges::find(auth.vhosts, permission.vhost) != auth.vhosts.end();
+    if (!is_vhost && !(auth.vhosts.empty() && permission.vhost == "/")) {
+      errors.push_back("a [[permission]] names the unknown vhost \"" + permission.vhost + "\"");
+    }
+  }
+}
+
+void check_tls(const TlsConfig& tls, Errors& errors) {
+  if (tls.listen.empty()) return;
+  if (tls.certificate_file.empty() || tls.key_file.empty()) {
+    errors.push_back("amqp.tls.listen needs certificate_file and key_file");
+  }
+  if (tls.client_certificates != ClientCertificates::ignored && tls.ca_file.empty()) {
+    errors.push_back("amqp.tls.client_certificates needs ca_file");
+  }
+}
+
+}  // namespace
+
+Errors validate(const Config& config) {
+  Errors errors;
+  if (config.server.data_dir.empty()) errors.push_back("data_dir is empty");
+  if (std::ranges::find(log_levels, config.log.level) == log_levels.end()) {
+    errors.push_back("log.level \"" + config.log.level + "\" is not a level");
+  }
+  if (config.amqp.message_bytes_max > config.broker.memory_bytes_max / 4) {
+    errors.push_back("broker.memory_bytes_max must hold four messages of amqp.message_bytes_max");
+  }
+  if (config.amqp.frame_max > config.net.unit_bytes_max) {
+    errors.push_back("net.unit_bytes_max must hold a frame of amqp.frame_max");
+  }
+  check_tls(config.amqp.tls, errors);
+  check_users(config.auth, errors);
+  return errors;
+}
+
+void complete(Config& config, std::uint32_t cores) {
+  if (config.server.threads == 0) config.server.threads = std::max(cores, 1u);
+  if (config.server.shards == 0) config.server.shards = config.server.threads;
+  AuthConfig& auth = config.auth;
+  if (auth.vhosts.empty()) auth.vhosts.push_back("/");
+  if (!auth.users.empty()) return;
+  auth.users.push_back({.name = "guest",
+                        .password = "guest",
+                        .password_hash = {},
+                        .loopback_only = true,
+                        .impersonator = false});
+  for (const std::string& vhost : auth.vhosts)
+    auth.permissions.push_back({"guest", vhost, ".*", ".*", ".*"});
+}
+
+std::vector<LimitLine> sum_of_limits(const Config& config, std::uint32_t shards) {
+  // A read buffer for plain and one for encrypted input, see net/workspace.h.
+  constexpr std::uint64_t read_buffers = (256 + 64) * 1024;
+  std::vector<LimitLine> lines = {
+      {"messages in memory", config.broker.memory_bytes_max},
+      {"log waiting for the disk", config.storage.pending_bytes_max * shards},
+      {"read buffers", read_buffers * shards},
+      {"unsent output before a peer is not read from",
+       config.net.unsent_bytes_high * config.net.connections_max},
+      {"messages being received, one a connection",
+       config.amqp.message_bytes_max * config.net.connections_max},
+  };
+  std::uint64_t total = 0;
+  for (const LimitLine& line : lines) total += line.bytes;
+  lines.push_back({"sum", total});
+  return lines;
+}
+
+}  // namespace wharf::config

@@ -1,0 +1,20 @@
+// The form in use: the aggregate has a name, and is moved.
+#include <string>
+
+#include "task.h"
+
+struct Named {
+  std::string text;
+  int number;
+};
+
+Task<std::size_t> measure(Named named) { co_return named.text.size(); }
+
+Task<std::size_t> caller() {
+  std::string text = "long enough to be on the heap, not in the string itself";
+  Named named{text, 1};
+  std::size_t size = co_await measure(std::move(named));
+  co_return size;
+}
+
+int main() { require(caller().run() == 55); }
