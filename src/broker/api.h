@@ -271,6 +271,10 @@ class Core {
   virtual bool send(SessionId to, ConsumerId consumer, const Message& message) = 0;
   // Whether a session with that id could exist here or is known to live elsewhere.
   virtual bool inbox_alive(SessionId session) const = 0;
+  // Whether that session's inbox can be sent to, on whatever shard it lives. Reply: QueueDeclared with one
+  // consumer. Failures: not_found, with `name`.
+  virtual void find_inbox(SessionId session, RequestId request, SessionId to,
+                          std::string_view name) = 0;
   // What exchange_kind an exchange has, for the checks that a protocol makes of keys; none if missing.
   virtual const ExchangeSpec* find_exchange(VhostId vhost, std::string_view name) const = 0;
   // Whether a queue of that name is there, as this shard sees it.

@@ -244,7 +244,6 @@ std::uint64_t Queue::purge() {
     if (is_all && lane.in_store()) host_.store().settle_below(lane.id(), lane.next());
   }
   if (fetch_) fetch_->is_overtaken = true;
-  answer_gets_empty();
   settle_down(true);
   return purged;
 }
@@ -305,6 +304,7 @@ void Queue::dead_lettered(RecordRef record) {
 void Queue::settle_down(bool may_want_dispatch) {
   if (retired_) return;
   if (is_over_limit()) drop_heads();
+  if (ready_ == 0) answer_gets_empty();
   plan_fetch();
   if (may_want_dispatch && !dispatch_wanted_ && ready_ > 0 && is_wanted()) {
     dispatch_wanted_ = true;

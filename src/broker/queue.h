@@ -224,6 +224,7 @@ class Queue {
   // ---- fetching (queue_fetch.cpp)
   // Asks for what is needed next, unless something is under way.
   void plan_fetch();
+  bool plan_drop();
   bool plan_thin(bool is_eager);
   bool plan_cold(bool is_eager);
   bool plan_sweep();

@@ -35,11 +35,22 @@ void Queue::plan_fetch() {
     return;
   }
   bool is_eager = is_wanted() || expired_some_ || is_over_limit();
-  if (plan_thin(is_eager) || plan_cold(is_eager)) {
+  if (plan_drop() || plan_thin(is_eager) || plan_cold(is_eager)) {
     expired_some_ = false;
     return;
   }
   plan_sweep();
+}
+
+// The next head to be dropped, before all that is wanted in other lanes.
+bool Queue::plan_drop() {
+  if (ready_ == 0 || !is_over_limit()) return false;
+  std::size_t index = ready_lanes_.highest();
+  const Entry* head = lanes_[index].head();
+  if (head && head->message) return false;
+  Amount amount = host_.memory_tight() ? tight_amount : eager_amount;
+  ask(index, head ? head->sequence : lanes_[index].cold_from(), amount.count, amount.bytes);
+  return true;
 }
 
 bool Queue::plan_thin(bool is_eager) {
@@ -60,13 +71,6 @@ bool Queue::plan_cold(bool is_eager) {
   if (!is_eager) enough = {1, 1};
   Amount amount = is_tight ? tight_amount : eager_amount;
   if (!is_eager) amount = is_tight ? idle_tight_amount : idle_amount;
-  if (is_over_limit()) {
-    std::size_t index = ready_lanes_.lowest();
-    if (!lanes_[index].head()) {
-      ask(index, lanes_[index].cold_from(), amount.count, amount.bytes);
-      return true;
-    }
-  }
   for (std::size_t index = ready_lanes_.highest(); index != LaneSet::none;
        index = ready_lanes_.highest_below(index)) {
     Lane& lane = lanes_[index];

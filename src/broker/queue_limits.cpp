@@ -20,11 +20,14 @@ bool Queue::is_over_limit() const {
          (spec_.length_bytes_max && ready_bytes_ > *spec_.length_bytes_max);
 }
 
-// Heads that are not in memory are fetched, and dropped then: settling needs their sequence and size.
+// Heads that are not in memory are fetched, and dropped then: settling needs their sequence and size, a
+// dead letter the message.
 void Queue::drop_heads() {
   while (ready_ > 0 && is_over_limit()) {
-    std::size_t lane = ready_lanes_.lowest();
-    if (!lanes_[lane].head()) return;
+    // The head of the queue is what would be delivered next.
+    std::size_t lane = ready_lanes_.highest();
+    const Entry* head = lanes_[lane].head();
+    if (!head || !head->message) return;
     kill_head(lane, DeathReason::max_length);
   }
 }

@@ -103,12 +103,11 @@ class Model {
     }
     return std::nullopt;
   }
-  std::optional<int> lowest_ready_lane() const {
-    std::optional<int> lowest;
+  std::optional<int> highest_ready_lane() const {
     for (const auto& [place, record] : records) {
-      if (record.state == State::ready) lowest = place.lane;
+      if (record.state == State::ready) return place.lane;
     }
-    return lowest;
+    return std::nullopt;
   }
 
   // ---- consumers
@@ -224,7 +223,7 @@ class Model {
       } else {
         EXPECT_EQ(told.reason, DeathReason::max_length);
         EXPECT_TRUE(is_over_limit());
-        EXPECT_EQ(place.lane, *lowest_ready_lane());
+        EXPECT_EQ(place.lane, *highest_ready_lane());
       }
     } else {
       EXPECT_EQ(record.state, State::transfer);

@@ -21,7 +21,6 @@ void Queue::serve() {
     if (!is_covered(lane, *head)) return;
     hand_over(index);
   }
-  if (ready_ == 0 && !gets_.empty()) answer_gets_empty();
 }
 
 bool Queue::is_covered(Lane& lane, const Entry& entry) {

@@ -91,6 +91,8 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
                              const PublishOptions& options) override;
   bool send(SessionId to, ConsumerId consumer, const Message& message) override;
   bool inbox_alive(SessionId session) const override;
+  void find_inbox(SessionId session, RequestId request, SessionId to,
+                  std::string_view name) override;
   const ExchangeSpec* find_exchange(VhostId vhost, std::string_view name) const override;
   const QueueSpec* find_queue(VhostId vhost, std::string_view name) const override;
   void declare_queue(SessionId session, RequestId request, const QueueSpec& spec,
@@ -169,6 +171,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void on(ApplyChanges& message);
   void on(AlarmAt& message);
   void on(EventFor& message);
+  void on(FindInboxAt& message);
 
   // ---- publishing
   Outcome<const ExchangeEntry*> writable_exchange(SessionState& state, std::string_view name);

@@ -101,6 +101,14 @@ struct SessionGone {
   SessionId session;
 };
 
+// Is that session there? Goes to its shard.
+struct FindInboxAt {
+  SessionId session;
+  RequestId request = 0;
+  SessionId to;
+  std::string name;  // by which it was asked for
+};
+
 // ---- to the directory --------------------------------------------------------------------------------
 
 struct DeclareQueueRequest {
@@ -176,7 +184,7 @@ struct EventFor {
 using ShardMessage =
     std::variant<PublishTo, TransferStored, SettleAt, SubscribeAt, UnsubscribeAt, GrantAt, GetAt,
                  PurgeAt, DescribeAt, RetireAt, SessionGone, CatalogAsk, Retired, QueueUnused,
-                 ChangesApplied, ApplyChanges, AlarmAt, EventFor>;
+                 ChangesApplied, ApplyChanges, AlarmAt, EventFor, FindInboxAt>;
 using ShardPost = runtime::Post<ShardMessage>;
 
 }  // namespace wharf::broker

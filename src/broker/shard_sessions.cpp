@@ -69,6 +69,21 @@ bool Shard::inbox_alive(SessionId session) const {
   return shard != setup_.index || sessions_.find(session) != nullptr;
 }
 
+void Shard::find_inbox(SessionId session, RequestId request, SessionId to, std::string_view name) {
+  FindInboxAt question{session, request, to, std::string(name)};
+  // A number that no session has is answered here.
+  send_to(shard_of(to) < setup_.count ? shard_of(to) : setup_.index, std::move(question));
+}
+
+void Shard::on(FindInboxAt& message) {
+  if (sessions_.find(message.to)) {
+    return reply(message.session, message.request, QueueDeclared{{}, 0, 1});
+  }
+  reply(message.session, message.request,
+        std::unexpected(Failure{Fault{Errc::not_found, 0, "nobody listens there"}, Resource::queue,
+                                std::move(message.name), {}}));
+}
+
 bool Shard::send(SessionId to, ConsumerId consumer, const Message& message) {
   if (!inbox_alive(to)) return false;
   tell(to, Direct{consumer, message});

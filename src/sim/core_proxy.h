@@ -52,6 +52,10 @@ class CoreProxy : public broker::Core {
                     DeleteConditions conditions) override {
     inner_.delete_queue(session, request, name, conditions);
   }
+  void find_inbox(broker::SessionId session, broker::RequestId request, broker::SessionId to,
+                  std::string_view name) override {
+    inner_.find_inbox(session, request, to, name);
+  }
   void purge_queue(broker::SessionId session, broker::RequestId request,
                    std::string_view name) override {
     inner_.purge_queue(session, request, name);

@@ -220,7 +220,7 @@ std::uint64_t Catalog::settle_range(Lane& lane, Sequence first, Sequence last) {
 }
 
 void Catalog::settle_below(Lane& lane, Sequence end) {
-  if (end <= 1 || lane.extents.empty()) return;
+  if (lane.extents.empty() || lane.extents.front().first >= end) return;
   std::uint64_t count = lane.count;
   std::uint64_t charge = lane.charge;
   std::uint64_t gone = settle_range(lane, lane.extents.front().first, end - 1);

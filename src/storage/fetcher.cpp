@@ -142,7 +142,8 @@ bool Fetcher::choose(Job& job, Lane& lane, const Extent& extent, Bytes blob) {
       rebuild(extent.segment);
       return false;
     }
-    bool outside = entry->sequence < job.from || entry->sequence > extent.last;
+    bool outside = entry->sequence < std::max(job.from, extent.first) ||
+                   entry->sequence > extent.last;
     if (outside || lane.settled.contains(entry->sequence)) continue;
     bool first = job.records.empty() && count == 0;
     if (!first && entry->bytes > job.bytes_left) {

@@ -86,8 +86,14 @@ void put_lane(Writer& out, const Lane& lane) {
     put_settled(out, lane.settled);
     put_extents(out, lane.extents);
   }
-  out.varint(lane.failures.size());
+  auto survives = [&](Sequence sequence) {
+    return !lane.transient || !lane.transient->members.contains(sequence);
+  };
+  std::uint64_t failures = 0;
+  for (auto [sequence, count] : lane.failures) failures += survives(sequence) ? 1 : 0;
+  out.varint(failures);
   for (auto [sequence, count] : lane.failures) {
+    if (!survives(sequence)) continue;
     out.varint(sequence);
     out.varint(count);
   }

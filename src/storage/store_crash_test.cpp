@@ -229,7 +229,7 @@ class CrashWorld {
     for (const ShadowChange& change : changes_) base_.apply(change);
     changes_.clear();
     recover();
-    ASSERT_TRUE(rig_.report.clean);
+    ASSERT_TRUE(was_clean_);
   }
 
   void crash() {
@@ -257,6 +257,7 @@ class CrashWorld {
                     << damage.reason;
     }
     ASSERT_TRUE(opened) << opened.error().why;
+    was_clean_ = rig_.report.clean;
     Shadow found = read_back();
     std::string text = found.describe();
     Shadow candidate = base_;
@@ -286,7 +287,7 @@ class CrashWorld {
       lane.deliverable = state.maybe_delivered;
       for (Sequence from = 1;;) {
         FetchResult result = rig_.fetch(state.lane.value(), from, 100);
-        EXPECT_TRUE(result.records);
+        EXPECT_TRUE(result.records) << result.records.error().why << " at " << result.scanned_to;
         if (!result.records || result.records->empty()) break;
         for (const Fetched& record : *result.records) {
           lane.live[record.sequence].text = text_of(record.payload.bytes());
@@ -309,6 +310,7 @@ class CrashWorld {
   std::uint64_t records_ = 0;
   std::uint64_t settle_share_ = 50;
   bool large_ = false;
+  bool was_clean_ = false;
   Lsn durable_before_ = 0;
   Store::Stats totals_;
 };

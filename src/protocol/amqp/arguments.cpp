@@ -242,7 +242,8 @@ void check_counted_flags(ArgumentReader& in, const QueueDeclare& declare, bool s
   auto forbid = [&](bool wrong, std::string_view property) {
     if (wrong) in.fail(fmt::format("invalid property '{}' for {}", property, in.what()));
   };
-  forbid(!declare.durable || declare.exclusive, "non-durable");
+  forbid(!declare.durable, "non-durable");
+  forbid(declare.exclusive, "exclusive-owner");
   forbid(declare.auto_delete, "auto-delete");
 }
 

@@ -198,9 +198,14 @@ Checked Channel::on_answer(const Pending& asked, broker::QueueDiffers& answer, C
 Checked Channel::declare_reply_queue(const QueueDeclare& method, std::string_view name,
                                      Chain& out) {
   std::optional<ReplyAddress> address = parse_reply_key(name);
-  bool alive = name == reply_queue_name ||
-               (address && link_.core.inbox_alive(address->session));
-  if (!alive) return refuse(ReplyCode::not_found, "no " + link_.describe(Resource::queue, name));
+  if (address) {
+    broker::RequestId request = ask(method.no_wait, std::string(name));
+    link_.core.find_inbox(link_.session, request, address->session, name);
+    return {};
+  }
+  if (name != reply_queue_name) {
+    return refuse(ReplyCode::not_found, "no " + link_.describe(Resource::queue, name));
+  }
   last_queue_ = name;
   if (!method.no_wait) send(out, QueueDeclareOk{.queue = name, .consumer_count = 1});
   return {};

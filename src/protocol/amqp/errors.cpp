@@ -53,9 +53,11 @@ std::unexpected<Error> refuse(ReplyCode code, std::string text, MethodId method)
 std::string reply_text(const Error& error) {
   std::string text = fmt::format("{} - {}", name_of(error.code), error.text);
   if (text.size() <= short_string_max) return text;
-  std::size_t end = short_string_max;
+  constexpr std::string_view cut_mark = "...";
+  std::size_t end = short_string_max - cut_mark.size();
   while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
   text.resize(end);
+  text += cut_mark;
   return text;
 }
 

@@ -240,6 +240,11 @@ class FakeCore final : public Core {
     reply(session, request, QueueDeleted{ready});
   }
 
+  void find_inbox(SessionId session, RequestId request, SessionId to,
+                  std::string_view name) override {
+    if (inbox_alive(to)) return reply(session, request, QueueDeclared{{}, 0, 1});
+    fail(session, request, Errc::not_found, Resource::queue, std::string(name), "nobody there");
+  }
   void purge_queue(SessionId session, RequestId request, std::string_view name) override {
     Queue* queue = usable(session, request, name, Verb::read, false);
     if (!queue) return;
