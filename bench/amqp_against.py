@@ -154,12 +154,12 @@ def look_up(result, path):
 
 
 def median_of(results, path, scale):
-    values = [value * scale for value in (look_up(result, path) for result in results) if value]
+    values = [value * scale for value in (look_up(result, path) for result in results) if value is not None]
     return statistics.median(values) if values else None
 
 
 def figures_of(workload, results):
-    """[(figure, unit, {name: median})] of a workload, those that nobody has left out."""
+    """[(figure, unit, {name: median})] of a workload, without those that are nothing for all."""
     table = FIGURES
     if workload == "memory":
         mebi = 2 ** -20
@@ -170,7 +170,7 @@ def figures_of(workload, results):
     rows = []
     for figure, (path, unit, scale) in table.items():
         medians = {name: median_of(each, path, scale) for name, each in results.items()}
-        if any(value is not None for value in medians.values()):
+        if any(medians.values()):
             rows.append((figure, unit, medians))
     return rows
 

@@ -45,9 +45,8 @@ Outcome<void> Consumers::add(SessionId session, const SubscribeSpec& spec) {
   auto& own = by_session_[session];
   ASSERT(std::ranges::none_of(own, [&](Iterator it) { return it->id == spec.consumer; }));
   own.push_back(std::prev(all_.end()));
-  auto at = std::ranges::find_if(levels_, [&](const Level& level) {
-    return level.priority <= spec.priority;
-  });
+  auto at = std::ranges::find_if(
+      levels_, [&](const Level& level) { return level.priority <= spec.priority; });
   if (at == levels_.end() || at->priority != spec.priority) {
     at = levels_.insert(at, Level{spec.priority, 0, nullptr, nullptr});
   }

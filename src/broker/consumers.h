@@ -1,6 +1,7 @@
-// broker/consumers.h: the consumers of one queue and whose turn it is: the highest priority with credit,
-// round robin among equals. At a single active queue only the one that registered first takes part.
-// Owner: its queue. Cost: O(1) a delivery and a grant, but for a walk over the priorities in use.
+// broker/consumers.h: the consumers of one queue and whose turn it is: the highest priority with
+// credit, round robin among equals. At a single active queue only the one that registered first
+// takes part. Owner: its queue. Cost: O(1) a delivery and a grant, but for a walk over the
+// priorities in use.
 #pragma once
 
 #include <cstdint>
@@ -70,9 +71,9 @@ class Consumers {
   void erase(Iterator it);
 
   bool single_active_;
-  bool exclusive_ = false;        // the only consumer is to stay the only one
-  std::list<Consumer> all_;       // in the order in which they registered
-  std::vector<Level> levels_;     // highest priority first
+  bool exclusive_ = false;     // the only consumer is to stay the only one
+  std::list<Consumer> all_;    // in the order in which they registered
+  std::vector<Level> levels_;  // highest priority first
   std::size_t waiting_count_ = 0;
   boost::unordered_flat_map<SessionId, std::vector<Iterator>> by_session_;
 };

@@ -104,12 +104,18 @@ void Lane::warm(Sequence sequence, Message&& message, bool is_durable) {
     entry.failed = entry.acquired = it->second;
     failures_.erase(it);
   }
-  // What recovery counted is not to be trusted to the last record.
+  // Counts that come from a disk are not taken for proven.
   if (cold_count_ > 0) --cold_count_;
   cold_bytes_ -= std::min<std::uint64_t>(cold_bytes_, entry.bytes);
   fresh_bytes_ += entry.bytes;
   fresh_.push_back(std::move(entry));
   cold_from_ = sequence + 1;
+}
+
+void Lane::skip_cold(Sequence sequence) {
+  if (cold_count_ > 0) --cold_count_;
+  failures_.erase(sequence);
+  pass_cold(sequence + 1);
 }
 
 void Lane::pass_cold(Sequence sequence) {
@@ -127,6 +133,15 @@ bool Lane::fill_thin(Sequence sequence, const Message& message) {
   if (it == returned_.end() || it->second.message) return false;
   it->second.message = message;
   --thin_count_;
+  return true;
+}
+
+bool Lane::forget_thin(Sequence sequence) {
+  auto it = returned_.find(sequence);
+  if (it == returned_.end() || it->second.message) return false;
+  returned_bytes_ -= it->second.bytes;
+  --thin_count_;
+  returned_.erase(it);
   return true;
 }
 

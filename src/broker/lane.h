@@ -1,13 +1,14 @@
-// broker/lane.h: the ready records of one priority of a queue, in the order of their sequences, which
-// are given out from 1 upwards as records arrive.
+// broker/lane.h: the ready records of one priority of a queue, in the order of their sequences,
+// which are given out from 1 upwards as records arrive.
 //
-//   returned (in memory)  <  fresh (in memory)  <  cold_from <= cold (in the store, a count)  <  next
+//   returned (in memory)  <  fresh (in memory)  <  cold_from <= cold (in the store, a count)  <
+//   next
 //
-// Fresh records leave from the front only, so all that was ever taken out is below the first fresh one,
-// and what comes back finds its place among the returned. Arrivals are fresh while the lane is short,
-// and cold as soon as there is a cold one or the fresh part is at its limit; fetches turn cold ones
-// into fresh ones. Invariants: the order above; every cold record is stored.
-// Owner: its queue, which also accounts for the memory. Cost: O(1), O(log n) for returned ones.
+// Fresh records leave from the front only, so all that was ever taken out is below the first fresh
+// one, and what comes back finds its place among the returned. Arrivals are fresh while the lane is
+// short, and cold as soon as there is a cold one or the fresh part is at its limit; fetches turn
+// cold ones into fresh ones. Invariants: the order above; every cold record is stored. Owner: its
+// queue, which also accounts for the memory. Cost: O(1), O(log n) for returned ones.
 #pragma once
 
 #include <array>
@@ -28,8 +29,8 @@ namespace wharf::broker {
 using storage::LaneId;
 using storage::Sequence;
 
-// The store's name of a lane: the queue's shard (16 bits), its number (40 bits), the lane (8 bits). One to
-// one as long as queue numbers stay below 2^40, which lane_id asserts.
+// The store's name of a lane: the queue's shard (16 bits), its number (40 bits), the lane (8 bits).
+// One to one as long as queue numbers stay below 2^40, which lane_id asserts.
 constexpr std::uint64_t queue_number_bits = 48;
 constexpr std::uint64_t lane_bits = 8;
 constexpr LaneId lane_id(QueueId queue, std::uint8_t lane) {
@@ -45,8 +46,8 @@ constexpr QueueId queue_of(LaneId id) {
 }
 constexpr std::uint8_t lane_index(LaneId id) { return static_cast<std::uint8_t>(id.value()); }
 
-// A record as it is known in memory. Without a message only if it is stored: the message was given up
-// for want of memory.
+// A record as it is known in memory. Without a message only if it is stored: the message was given
+// up for want of memory.
 struct Entry {
   Sequence sequence = 0;
   Message message;
@@ -65,10 +66,11 @@ inline std::int64_t memory_of(const Message& message) {
   return message ? static_cast<std::int64_t>(message.record().size()) + overhead : 0;
 }
 
-// How far records may be delivered without asking the disk. After a crash every record up to the noted
-// sequence counts as maybe delivered, so a delivery must be covered by a note that a crash cannot lose:
-// one that is durable, or that stands in the log before the record itself. The first note is written
-// with the first record of a lane; a new one, early enough, when half of the last one is used up.
+// How far records may be delivered without asking the disk. After a crash every record up to the
+// noted sequence counts as maybe delivered, so a delivery must be covered by a note that a crash
+// cannot lose: one that is durable, or that stands in the log before the record itself. The first
+// note is written with the first record of a lane; a new one, early enough, when half of the last
+// one is used up.
 class Reserve {
  public:
   static constexpr Sequence size = 16384;
@@ -84,9 +86,9 @@ class Reserve {
   Sequence noted() const { return noted_; }
 
  private:
-  Sequence safe_ = 0;          // covered, come what may
-  Sequence noted_ = 0;         // covered once note_end_ is durable
-  Sequence behind_note_ = 0;   // records from here to noted_ stand behind the note
+  Sequence safe_ = 0;         // covered, come what may
+  Sequence noted_ = 0;        // covered once note_end_ is durable
+  Sequence behind_note_ = 0;  // records from here to noted_ stand behind the note
   storage::Lsn note_end_ = 0;
 };
 
@@ -119,8 +121,8 @@ class Lane {
 
   void restore(const storage::LaneState& state);
 
-  // An arrival. REQUIRES: entry.sequence == next(), and no cold records for push_fresh; for push_cold
-  // the store has it.
+  // An arrival. REQUIRES: entry.sequence == next(), and no cold records for push_fresh; for
+  // push_cold the store has it.
   void push_fresh(Entry&& entry);
   void push_cold(std::uint32_t bytes);
   // The first record; none when the lane is empty or begins with cold ones.
@@ -137,21 +139,25 @@ class Lane {
   // The next cold record, as the store has it. REQUIRES: cold_from() <= sequence < next(), and no
   // unsettled record between cold_from() and it.
   void warm(Sequence sequence, Message&& message, bool is_durable);
+  // The next cold record cannot be had.
+  void skip_cold(Sequence sequence);
   // There are no more cold records below `sequence`.
   void pass_cold(Sequence sequence);
   // Gives a returned record its message back; false if there is none that waits for it.
   bool fill_thin(Sequence sequence, const Message& message);
+  // Drops such a record, unsettled; false if there is none.
+  bool forget_thin(Sequence sequence);
   // REQUIRES: thin_count() > 0.
   Sequence first_thin() const;
 
-  // Makes fresh records cold again, from the end, as long as they are stored and more are there than
-  // both limits allow (one may stay in any case); returns the memory that they held. What a fetch is
-  // bringing is then no longer what comes next.
+  // Makes fresh records cold again, from the end, as long as they are stored and more are there
+  // than both limits allow (one may stay in any case); returns the memory that they held. What a
+  // fetch is bringing is then no longer what comes next.
   std::int64_t cool(std::size_t count_max, std::uint64_t bytes_max);
 
   // ---- purging
-  // Forgets all ready records and hands those in memory to `each`. Cold ones become a range to sweep if
-  // `keep_range`: the caller fetches them and settles each.
+  // Forgets all ready records and hands those in memory to `each`. Cold ones become a range to
+  // sweep if `keep_range`: the caller fetches them and settles each.
   template <class Each>
   void clear(bool keep_range, Each&& each);
   std::vector<SequenceRange>& sweeps() { return sweeps_; }
@@ -160,9 +166,8 @@ class Lane {
   void check() const;
 
  private:
-  using Fresh = boost::container::deque<Entry, void,
-                                        boost::container::deque_options<
-                                            boost::container::block_size<64>>::type>;
+  using Fresh = boost::container::deque<
+      Entry, void, boost::container::deque_options<boost::container::block_size<64>>::type>;
 
   LaneId id_;
   Sequence next_ = 1;

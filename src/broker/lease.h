@@ -1,7 +1,7 @@
-// broker/lease.h: the records of one queue that are out: leased to a session, or in transfer to where dead
-// messages go, when the queue itself holds them. Found by record; a session's own are listed, so that
-// they can be given back without looking at those of others.
-// Owner: its queue. Cost: O(1) each; 64 bytes a lease and 16 in the index.
+// broker/lease.h: the records of one queue that are out: leased to a session, or in transfer to
+// where dead messages go, when the queue itself holds them. Found by record; a session's own are
+// listed, so that they can be given back without looking at those of others. Owner: its queue.
+// Cost: O(1) each; 64 bytes a lease and 16 in the index.
 #pragma once
 
 #include <cstdint>

@@ -51,7 +51,13 @@ TEST(LeaseTable, AgreesWithAPlainMap) {
         model[{lane, next}] = session;
         table.lease(session, static_cast<std::uint8_t>(lane), entry_at(next++));
         break;
-      case 0: case 1: case 2: case 3: case 4: case 5: case 6: {
+      case 0:
+      case 1:
+      case 2:
+      case 3:
+      case 4:
+      case 5:
+      case 6: {
         if (model.empty()) break;
         auto it = model.lower_bound({lane, next - std::min<Sequence>(next, random.below(100))});
         if (it == model.end()) it = model.begin();

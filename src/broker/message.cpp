@@ -181,7 +181,8 @@ Result<Message> Message::decode(Buffer buffer) {
       get<std::uint8_t>(record, reserved_at) != 0 || (flags & ~flags_known) != 0) {
     return fault(Errc::malformed, "unknown version of record");
   }
-  std::size_t heads = (flags & flag_ttl ? ttl_size : 0) + (flags & flag_deaths ? deaths_head_size : 0);
+  std::size_t heads =
+      (flags & flag_ttl ? ttl_size : 0) + (flags & flag_deaths ? deaths_head_size : 0);
   if (record.size() < fixed_size + heads) return fault(Errc::malformed, "record too short");
   Layout at = layout_of(record);
   if (at.body > record.size()) return fault(Errc::malformed, "section runs past the record");
@@ -201,15 +202,13 @@ Result<Message> Message::decode(Buffer buffer) {
 
 std::string_view Message::exchange() const {
   Bytes record = record_.bytes();
-  return text_of(record.subspan(layout_of(record).exchange,
-                                get<std::uint16_t>(record, exchange_size_at)));
+  return text_of(
+      record.subspan(layout_of(record).exchange, get<std::uint16_t>(record, exchange_size_at)));
 }
 
 std::string_view Message::routing_key() const { return key_count() == 0 ? "" : key(0).text; }
 
-std::size_t Message::key_count() const {
-  return get<std::uint8_t>(record_.bytes(), key_count_at);
-}
+std::size_t Message::key_count() const { return get<std::uint8_t>(record_.bytes(), key_count_at); }
 
 Key Message::key(std::size_t index) const {
   ASSERT(index < key_count());
@@ -281,10 +280,10 @@ MessageBuilder::MessageBuilder(const Envelope& envelope, std::uint64_t body_size
     ASSERT(key.text.size() <= text_size_max);
     keys_size += key_head_size + key.text.size();
   }
-  std::size_t head_size = fixed_size + (envelope.ttl_ms ? ttl_size : 0) +
-                          (deaths.empty() ? 0 : deaths_head_size);
-  std::size_t envelope_size = head_size + envelope.exchange.size() + keys_size +
-                              envelope.properties.size() + deaths.size();
+  std::size_t head_size =
+      fixed_size + (envelope.ttl_ms ? ttl_size : 0) + (deaths.empty() ? 0 : deaths_head_size);
+  std::size_t envelope_size =
+      head_size + envelope.exchange.size() + keys_size + envelope.properties.size() + deaths.size();
   std::size_t body = static_cast<std::size_t>(body_size);
   total_ = envelope_size + body;
   record_ = Buffer(envelope_size + std::min(body, trusted_size_max));

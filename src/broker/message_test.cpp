@@ -179,8 +179,8 @@ TEST(MessageBuilder, TakesABodyInAnyPieces) {
   }
 }
 
-// The size is announced by a peer: only what came is paid for. An announced terabyte must not be asked
-// of the allocator.
+// The size is announced by a peer: only what came is paid for. An announced terabyte must not be
+// asked of the allocator.
 TEST(MessageBuilder, DoesNotBelieveTheAnnouncedSize) {
   MessageBuilder builder(Envelope(), 1ULL << 40);
   builder.append(bytes_of(std::string(200'000, 'x')));

@@ -11,8 +11,8 @@ namespace wharf::broker {
 
 namespace {
 
-// What a lane holds in memory of records that just arrive. More while a limit of length is to be kept
-// by dropping heads, since a head must be read to be dropped.
+// What a lane holds in memory of records that just arrive. More while a limit of length is to be
+// kept by dropping heads, since a head must be read to be dropped.
 constexpr std::size_t fresh_count_max = 4096;
 constexpr std::size_t fresh_count_limited_max = 65536;
 constexpr std::uint64_t fresh_bytes_max = 4 << 20;
@@ -188,16 +188,21 @@ void Queue::get(SessionId session, RequestId request, bool leased) {
   settle_down(false);
 }
 
-void Queue::settle(SessionId session, std::span<const RecordRef> records,
-                   Disposition disposition) {
+void Queue::settle(SessionId session, std::span<const RecordRef> records, Disposition disposition) {
   Call call(*this);
   for (const RecordRef& record : records) {
     std::optional<Entry> entry = leases_.take(session, record);
     if (!entry) continue;
     switch (disposition) {
-      case Disposition::accept: finish(record.lane, std::move(*entry)); break;
-      case Disposition::requeue: give_back(record.lane, std::move(*entry), true); break;
-      case Disposition::release: give_back(record.lane, std::move(*entry), false); break;
+      case Disposition::accept:
+        finish(record.lane, std::move(*entry));
+        break;
+      case Disposition::requeue:
+        give_back(record.lane, std::move(*entry), true);
+        break;
+      case Disposition::release:
+        give_back(record.lane, std::move(*entry), false);
+        break;
       case Disposition::dead_letter:
         kill(record.lane, std::move(*entry), DeathReason::rejected);
         break;
@@ -265,7 +270,8 @@ bool Queue::is_unused() const {
 std::uint64_t Queue::retire() {
   Call call(*this);
   retired_ = true;
-  consumers_.each([&](const Consumer& consumer) { host_.cancelled(consumer.session, consumer.id); });
+  consumers_.each(
+      [&](const Consumer& consumer) { host_.cancelled(consumer.session, consumer.id); });
   consumers_.clear();
   answer_gets_empty();
   return ready_;

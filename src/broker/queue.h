@@ -4,17 +4,17 @@
 //   admit -> (the shard appends it) -> place -> ready -> dispatch -> leased -> settle: accept
 //                                        ^------- requeue, release ----'  '--> dead_letter, limits
 //
-// A queue has a lane for each priority (broker/lane.h). The beginning of a lane is held in memory, the
-// rest lies in the store only, as a count, and is fetched ahead of need; so a backlog costs memory only
-// while it is short. Leases are in broker/lease.h, consumers and their credit in broker/consumers.h.
+// A queue has a lane for each priority (broker/lane.h). The beginning of a lane is held in memory,
+// the rest lies in the store only, as a count, and is fetched ahead of need; so a backlog costs
+// memory only while it is short. Leases are in broker/lease.h, consumers and their credit in
+// broker/consumers.h.
 //
-// Who calls whom: the shard calls the queue; the queue calls its QueueHost from inside those calls. A
-// host must not call a queue from within a QueueHost call (a queue asserts that): it takes note, and
-// acts once the queue's call has returned.
-// Owner: the shard, one thread. Everything runs to completion; what waits for the disk comes back as
-// fetched() or as dispatch() after wake_when_durable().
-// Counting bytes: limits, credit and the store's charge count the body (charge_of). Memory counts the
-// whole record; a message that several queues hold counts in each.
+// Who calls whom: the shard calls the queue; the queue calls its QueueHost from inside those calls.
+// A host must not call a queue from within a QueueHost call (a queue asserts that): it takes note,
+// and acts once the queue's call has returned. Owner: the shard, one thread. Everything runs to
+// completion; what waits for the disk comes back as fetched() or as dispatch() after
+// wake_when_durable(). Counting bytes: limits, credit and the store's charge count the body
+// (charge_of). Memory counts the whole record; a message that several queues hold counts in each.
 // Cost: place, settle and a delivery O(1), a return O(log n) of the returned ones that wait.
 #pragma once
 
@@ -50,16 +50,16 @@ class QueueHost {
   // transfer until Queue::dead_lettered(record); without one the message was never in the queue.
   virtual void dead_letter(QueueId queue, std::optional<RecordRef> record, const Message& message,
                            DeathReason reason) = 0;
-  // Unused for too long, or the last consumer of an auto_delete queue left: the shard has it deleted.
-  // May be told again while it is not.
+  // Unused for too long, or the last consumer of an auto_delete queue left: the shard has it
+  // deleted. May be told again while it is not.
   virtual void unused(QueueId queue) = 0;
 
   // The queue wants dispatch() in this turn. Told once until dispatch() runs.
   virtual void wants_dispatch(QueueId queue) = 0;
   // The queue wants dispatch() once durable_up_to() has reached `lsn`.
   virtual void wake_when_durable(QueueId queue, storage::Lsn lsn) = 0;
-  // The queue wants on_timer() at `deadline`. A later call replaces an earlier one; a call of on_timer
-  // that was replaced, or comes late, does no harm.
+  // The queue wants on_timer() at `deadline`. A later call replaces an earlier one; a call of
+  // on_timer that was replaced, or comes late, does no harm.
   virtual void set_timer(QueueId queue, Instant deadline) = 0;
   // Store::fetch; the answer goes to Queue::fetched. A queue has one fetch under way at most.
   virtual void fetch(QueueId queue, storage::LaneId lane, storage::Sequence from,
@@ -80,8 +80,8 @@ enum class Verdict : std::uint8_t {
 };
 
 enum class Storing : std::uint8_t {
-  none,      // stays in memory
-  spilled,   // in the store, as a volatile record, only to leave memory
+  none,     // stays in memory
+  spilled,  // in the store, as a volatile record, only to leave memory
   durable,
 };
 
@@ -106,22 +106,22 @@ class Queue {
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
 
-  // What recovery found of one of its lanes. REQUIRES: before anything else but other restores. Once
-  // all are told, dispatch() looks at the heads (a message may have expired meanwhile).
+  // What recovery found of one of its lanes. REQUIRES: before anything else but other restores.
+  // Once all are told, dispatch() looks at the heads (a message may have expired meanwhile).
   void restore(const storage::LaneState& state);
 
   // ---- publishing
-  // Decides about a message and numbers it. With Verdict::place, exactly one of place and abandon must
-  // follow, before anything else happens to this queue.
-  // For several queues: admit at all; append once, to the `ref`s that are to be stored, volatile unless
-  // one is durable, with charge_of(message); then place at all, or abandon at all when append failed.
+  // Decides about a message and numbers it. With Verdict::place, exactly one of place and abandon
+  // must follow, before anything else happens to this queue. For several queues: admit at all;
+  // append once, to the `ref`s that are to be stored, volatile unless one is durable, with
+  // charge_of(message); then place at all, or abandon at all when append failed.
   Admission admit(const Message& message);
   void place(const Admission& admission, const Message& message);
   void abandon(const Admission& admission);
 
   // ---- consuming
-  // Failures: not_allowed "in exclusive use" (asked for or existing), not_allowed "single active" (an
-  // exclusive one at such a queue). REQUIRES: the session has no consumer of that id here.
+  // Failures: not_allowed "in exclusive use" (asked for or existing), not_allowed "single active"
+  // (an exclusive one at such a queue). REQUIRES: the session has no consumer of that id here.
   Outcome<void> subscribe(SessionId session, const SubscribeSpec& spec);
   // What was delivered stays leased. Unknown ones are ignored, as in grant.
   void unsubscribe(SessionId session, ConsumerId consumer);
@@ -144,8 +144,8 @@ class Queue {
   std::uint64_t retire();
   // Second step: all records go. REQUIRES: retired. Only destruction may follow.
   void drop();
-  // Gives up memory that it can do without. Queues do so by themselves when they take a message while
-  // memory is tight; this is for those that lie idle.
+  // Gives up memory that it can do without. Queues do so by themselves when they take a message
+  // while memory is tight; this is for those that lie idle.
   void shed();
 
   // ---- what the host tells
@@ -232,6 +232,8 @@ class Queue {
            std::uint64_t bytes_max);
   // True if the record was of any use.
   bool take_in(const Fetch& fetch, const storage::Fetched& fetched);
+  bool is_next_cold(const Fetch& fetch, storage::Sequence sequence) const;
+  bool pass_damaged(const Fetch& fetch, storage::Sequence sequence);
   void pass(const Fetch& fetch, storage::Sequence scanned_to);
 
   const QueueId id_;
@@ -257,12 +259,12 @@ class Queue {
   storage::Lsn waiting_lsn_ = 0;             // wake_when_durable was asked for this
   std::optional<RecordRef> unexpiring_;      // it has no time to live, and its only chance now
   std::optional<Instant> timer_at_;
-  std::optional<WallTime> timer_expiry_;     // an expiry that timer_at_ is early enough for
+  std::optional<WallTime> timer_expiry_;  // an expiry that timer_at_ is early enough for
   Instant used_at_;
   Instant report_unused_at_;
-  bool ttl_seen_ = false;        // some message may expire
+  bool ttl_seen_ = false;  // some message may expire
   bool had_consumer_ = false;
-  bool expired_some_ = false;    // since the last fetch
+  bool expired_some_ = false;  // since the last fetch
   bool dispatch_wanted_ = false;
   bool retired_ = false;
   bool in_call_ = false;

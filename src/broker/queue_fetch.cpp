@@ -1,5 +1,5 @@
-// How records come back from the store: cold ones ahead of need, messages that were given up, and purged
-// ones that must be settled one by one.
+// How records come back from the store: cold ones ahead of need, messages that were given up, and
+// purged ones that must be settled one by one.
 #include <utility>
 
 #include "base/assert.h"
@@ -107,15 +107,18 @@ void Queue::fetched(storage::FetchResult&& result) {
   Fetch fetch = *std::exchange(fetch_, std::nullopt);
   if (retired_) return;
   bool is_useful = fetch.is_overtaken;
-  if (result.records) {
+  {
     Change change(*this, fetch.lane);
-    for (const storage::Fetched& fetched : *result.records) is_useful |= take_in(fetch, fetched);
-    std::uint64_t before = change->cold_from();
-    pass(fetch, result.scanned_to);
-    is_useful |= before != change->cold_from();
+    Sequence cold_from = change->cold_from();
+    if (result.records) {
+      for (const storage::Fetched& fetched : *result.records) is_useful |= take_in(fetch, fetched);
+      pass(fetch, result.scanned_to);
+    } else if (result.records.error().code == Errc::malformed) {
+      is_useful |= pass_damaged(fetch, result.scanned_to);
+      pass(fetch, result.scanned_to + 1);
+    }
+    is_useful |= change->cold_from() != cold_from;
   }
-  // A damaged record stays where it is and blocks its lane; the store reports it. Trying again now and
-  // then costs little.
   if (!is_useful) fetch_not_before_ = host_.clock().now() + retry_after;
   expire_heads();
   settle_down(true);
@@ -124,34 +127,50 @@ void Queue::fetched(storage::FetchResult&& result) {
 bool Queue::take_in(const Fetch& fetch, const storage::Fetched& fetched) {
   Lane& lane = lanes_[fetch.lane];
   Sequence sequence = fetched.sequence;
-  if (fetched.sequence < fetch.from) return false;
+  Result<Message> message = Message::decode(fetched.payload);
+  if (!message) return pass_damaged(fetch, sequence);
   for (const SequenceRange& range : lane.sweeps()) {
     if (fetch.from > range.from || sequence < range.from || sequence >= range.to) continue;
-    Result<Message> message = Message::decode(fetched.payload);
-    if (message) host_.store().settle({lane.id(), sequence}, charge_of(*message));
+    host_.store().settle({lane.id(), sequence}, charge_of(*message));
     return true;
   }
-  bool is_next_cold = fetch.from <= lane.cold_from() && lane.cold_from() <= sequence;
+  if (is_next_cold(fetch, sequence)) {
+    if (message->ttl_ms()) ttl_seen_ = true;
+    add_memory(*message);
+    bool is_kept = is_durable(*message);
+    lane.warm(sequence, std::move(*message), is_kept);
+    return true;
+  }
   RecordRef record{static_cast<std::uint8_t>(fetch.lane), sequence};
-  bool is_dead = !is_next_cold && dead_unread_.contains(record);
-  Result<Message> message = Message::decode(fetched.payload);
-  if (!message) return false;
-  if (is_dead) {
-    dead_unread_.erase(record);
+  if (dead_unread_.erase(record) > 0) {
     host_.dead_letter(id_, record, *message, *leases_.death_of(record));
     return true;
   }
-  if (!is_next_cold) {
-    if (!lane.fill_thin(sequence, *message)) return false;
-    add_memory(*message);
+  if (!lane.fill_thin(sequence, *message)) return false;
+  add_memory(*message);
+  return true;
+}
+
+bool Queue::is_next_cold(const Fetch& fetch, Sequence sequence) const {
+  const Lane& lane = lanes_[fetch.lane];
+  return fetch.from <= lane.cold_from() && lane.cold_from() <= sequence && sequence < lane.next();
+}
+
+// A record that cannot be read is passed over. It is not settled: what the store reports as damaged
+// must not vanish, and may be back after a start with a better disk.
+bool Queue::pass_damaged(const Fetch& fetch, Sequence sequence) {
+  Lane& lane = lanes_[fetch.lane];
+  RecordRef record{static_cast<std::uint8_t>(fetch.lane), sequence};
+  if (is_next_cold(fetch, sequence)) {
+    lane.skip_cold(sequence);
     return true;
   }
-  if (sequence >= lane.next()) return false;
-  if (message->ttl_ms()) ttl_seen_ = true;
-  add_memory(*message);
-  bool is_kept = is_durable(*message);
-  lane.warm(sequence, std::move(*message), is_kept);
-  return true;
+  if (dead_unread_.erase(record) > 0) {
+    leases_.take_transferred(record);
+    lane.settled();
+    return true;
+  }
+  return lane.forget_thin(sequence);
 }
 
 void Queue::pass(const Fetch& fetch, storage::Sequence scanned_to) {

@@ -20,8 +20,8 @@ bool Queue::is_over_limit() const {
          (spec_.length_bytes_max && ready_bytes_ > *spec_.length_bytes_max);
 }
 
-// Heads that are not in memory are fetched, and dropped then: settling needs their sequence and size, a
-// dead letter the message.
+// Heads that are not in memory are fetched, and dropped then: settling needs their sequence and
+// size, a dead letter the message.
 void Queue::drop_heads() {
   while (ready_ > 0 && is_over_limit()) {
     // The head of the queue is what would be delivered next.
@@ -34,7 +34,8 @@ void Queue::drop_heads() {
 
 std::optional<WallTime> Queue::deadline_of(const Message& message) const {
   std::optional<std::uint64_t> ttl = message.ttl_ms();
-  if (spec_.message_ttl_ms) ttl = std::min(*spec_.message_ttl_ms, ttl.value_or(*spec_.message_ttl_ms));
+  if (spec_.message_ttl_ms)
+    ttl = std::min(*spec_.message_ttl_ms, ttl.value_or(*spec_.message_ttl_ms));
   if (!ttl || *ttl > static_cast<std::uint64_t>(time_max.count())) return std::nullopt;
   std::chrono::milliseconds arrived = message.arrived().time_since_epoch();
   if (arrived > 10 * time_max || arrived < -10 * time_max) return std::nullopt;

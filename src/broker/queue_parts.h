@@ -27,8 +27,7 @@ class Queue::Call {
 
 class Queue::Change {
  public:
-  Change(Queue& queue, std::size_t lane)
-      : queue_(queue), index_(lane), lane_(queue.lanes_[lane]) {
+  Change(Queue& queue, std::size_t lane) : queue_(queue), index_(lane), lane_(queue.lanes_[lane]) {
     queue_.ready_ -= lane_.ready();
     queue_.ready_bytes_ -= lane_.ready_bytes();
     queue_.outside_ -= outside();

@@ -51,8 +51,9 @@ TEST_F(QueueTest, TightMemoryMakesStoredRecordsCold) {
   ASSERT_TRUE(subscribe(alice));
   Bodies all = bodies();
   ASSERT_EQ(all.size(), 4000u);
-  EXPECT_TRUE(std::ranges::equal(all, all, {}, [](const std::string& s) { return std::stoi(s); },
-                                 [](const std::string& s) { return std::stoi(s); }));
+  EXPECT_TRUE(std::ranges::equal(
+      all, all, {}, [](const std::string& s) { return std::stoi(s); },
+      [](const std::string& s) { return std::stoi(s); }));
   EXPECT_TRUE(std::ranges::is_sorted(all, {}, [](const std::string& s) { return std::stoi(s); }));
   EXPECT_EQ(host_.memory, 0) << "leases of stored records keep no message while memory is tight";
 }
@@ -88,18 +89,51 @@ TEST_F(QueueTest, PurgeOfColdRecordsSparesTheLeased) {
   EXPECT_EQ(queue_->leased(), 4u);
 }
 
-TEST_F(QueueTest, DamagedRecordBlocksAndIsTriedAgainNowAndThen) {
+TEST_F(QueueTest, FailedReadIsTriedAgainAfterASecond) {
   make();
   publish_many(6000);
-  host_.disk().fetch_fault = Errc::malformed;
+  host_.disk().fails_reads = true;
   ASSERT_TRUE(subscribe(alice));
   EXPECT_EQ(bodies().size(), 4096u);
   std::uint64_t fetches = host_.disk().fetches;
   host_.pass(milliseconds(999));
   EXPECT_EQ(host_.disk().fetches, fetches);
-  host_.disk().fetch_fault.reset();
+  host_.disk().fails_reads = false;
   host_.pass(milliseconds(1));
   EXPECT_EQ(bodies().size(), 6000u - 4096u);
+}
+
+TEST_F(QueueTest, DamagedRecordIsPassedOverAndLeftUnsettled) {
+  make(durable());
+  publish_many(6000, {.persistent = true});
+  host_.disk().damaged = {4097, 5000, 5001, 6000};
+  SubscribeSpec spec;
+  spec.leased = false;
+  ASSERT_TRUE(subscribe(alice, much, spec));
+  EXPECT_EQ(bodies().size(), 5996u);
+  EXPECT_EQ(queue_->ready(), 0u);
+  EXPECT_EQ(queue_->ready_bytes(), 0u);
+  EXPECT_EQ(host_.disk().record_count(lane_id(queue_->id(), 0)), 4u);
+}
+
+TEST_F(QueueTest, DamagedReturnedAndDeadRecordsArePassedOver) {
+  make(dead_lettering(durable()));
+  publish_many(4, {.persistent = true});
+  host_.tight = true;
+  ASSERT_TRUE(subscribe(alice, 4));
+  EXPECT_EQ(bodies().size(), 4u);
+  host_.disk().damaged = {1, 3};
+  settle(alice, {0, 1}, Disposition::requeue);
+  settle(alice, {0, 2}, Disposition::requeue);
+  settle(alice, {0, 3}, Disposition::dead_letter);
+  settle(alice, {0, 4}, Disposition::dead_letter);
+  auto all = dead();
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].body(), "3");
+  queue_->grant(alice, 1, 4, 0);
+  EXPECT_EQ(bodies(), Bodies{"1"});
+  EXPECT_EQ(queue_->ready(), 0u);
+  EXPECT_EQ(queue_->in_transfer(), 1u);
 }
 
 TEST_F(QueueTest, FullLogRefusesButKeepsTheNumber) {

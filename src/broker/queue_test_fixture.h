@@ -46,8 +46,7 @@ class QueueTest : public testing::Test {
   void publish_many(int count, const MessageOptions& options = {}) {
     for (int i = 0; i < count; ++i) ASSERT_TRUE(publish(std::to_string(published_++), options));
   }
-  Outcome<void> subscribe(SessionId session, std::uint32_t credit = much,
-                          SubscribeSpec spec = {}) {
+  Outcome<void> subscribe(SessionId session, std::uint32_t credit = much, SubscribeSpec spec = {}) {
     if (spec.consumer == 0) spec.consumer = 1;
     spec.credit = credit;
     if (spec.credit_bytes == 0) spec.credit_bytes = much_bytes;

@@ -1,5 +1,5 @@
-// broker/queue_test_store.h: for tests only: a store in memory, whose disk is as slow as the test wants and
-// which can crash at any point; and a clock that tests move.
+// broker/queue_test_store.h: for tests only: a store in memory, whose disk is as slow as the test
+// wants and which can crash at any point; and a clock that tests move.
 #pragma once
 
 #include <algorithm>
@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -160,7 +161,8 @@ class FakeStore final : public storage::Store {
   bool reads_late = false;
   bool keeps_changes = true;  // crash() needs them
   unsigned fetch_delay = 0;   // in turns
-  std::optional<Errc> fetch_fault;
+  bool fails_reads = false;
+  std::set<Sequence> damaged;  // of any lane
   std::uint64_t appends = 0;
   std::uint64_t fetches = 0;
   std::uint64_t syncs = 0;
@@ -200,8 +202,8 @@ class FakeStore final : public storage::Store {
   storage::FetchResult read_now(LaneId id, Sequence from, std::uint32_t count_max,
                                 std::uint64_t bytes_max, std::uint64_t token) const {
     storage::FetchResult result{token, std::vector<storage::Fetched>(), from};
-    if (fetch_fault) {
-      result.records = fault(*fetch_fault, "bad record");
+    if (fails_reads) {
+      result.records = fault(Errc::io, "cannot read");
       return result;
     }
     auto lane = lanes_.find(id);
@@ -209,6 +211,11 @@ class FakeStore final : public storage::Store {
     std::uint64_t bytes = 0;
     for (auto it = lane->second.records.lower_bound(from); it != lane->second.records.end(); ++it) {
       if (result.records->size() == count_max || bytes > bytes_max) return result;
+      if (damaged.contains(it->first)) {
+        result.scanned_to = it->first;
+        if (result.records->empty()) result.records = fault(Errc::malformed, "bad record");
+        return result;
+      }
       result.records->push_back({it->first, it->second.payload});
       result.scanned_to = it->first + 1;
       bytes += it->second.payload.size();

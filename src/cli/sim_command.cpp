@@ -6,6 +6,7 @@
 #include <chrono>
 #include <memory>
 
+#include "base/time.h"
 #include "sim/run.h"
 
 namespace wharf::cli {
@@ -25,9 +26,10 @@ int run(SimArguments& arguments) {
   options.bug = *sim::find_bug(arguments.bug);
   options.seed = arguments.seed.value_or(arguments.from);
   options.verbose = arguments.seed.has_value();
-  auto begin = std::chrono::steady_clock::now();
+  SystemClock clock;
+  Instant begin = clock.now();
   sim::SimTotals totals = sim::run_seeds(options, arguments.seed ? 1 : arguments.seeds);
-  std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  std::chrono::duration<double> took = clock.now() - begin;
   const sim::SimReport& sum = totals.sum;
   fmt::print("{} seeds, {} steps, {} messages, {} confirms, {} deliveries, {} restarts ({} power "
              "cuts), {} faults, {:.1f} s, digest {:016x}\n",

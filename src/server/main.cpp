@@ -9,8 +9,10 @@
 #include <thread>
 
 #include "cli/bench_command.h"
+#include "cli/log_command.h"
 #include "cli/password_command.h"
 #include "cli/serve_options.h"
+#include "cli/sim_command.h"
 #include "config/config.h"
 #include "server/broker_process.h"
 
@@ -106,6 +108,8 @@ int main(int argc, char** argv) {
   cli::ServeOptions options;
   CLI::App* serve = cli::add_serve_command(app, options);
   cli::add_bench_command(app, exit_code);
+  cli::add_sim_command(app, exit_code);
+  cli::add_log_command(app, exit_code);
   cli::add_password_command(app, exit_code);
   CLI11_PARSE(app, argc, argv);
   return serve->parsed() ? server::serve_or_check(options) : exit_code;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "protocol/amqp/codes.h"
+#include "protocol/amqp/properties.h"
 #include "protocol/amqp/table.h"
 #include "sim/client_send.h"
 #include "sim/open_access.h"
@@ -110,26 +111,40 @@ void Client::overhear(Bytes output) {
     Result<std::optional<amqp::Frame>> frame = amqp::read_frame(output, 128 << 20);
     if (!frame || !*frame) return;  // the broker's protocol header; a reader will complain
     output = output.subspan(size_of(**frame));
-    Channel* channel = find((*frame)->channel);
+    if ((*frame)->type == amqp::FrameType::header) overhear_return((*frame)->payload);
     if ((*frame)->type != amqp::FrameType::method) continue;
     Result<amqp::Method> method = amqp::read_method((*frame)->payload);
-    if (!method) return;
-    if (method->id == amqp::ConnectionClose::id) {
-      for (auto& [number, each] : channels_) shadow_.releasing(each.uid);
+    if (method) overhear_method((*frame)->channel, *method);
+  }
+}
+
+void Client::overhear_return(Bytes payload) {
+  if (!std::exchange(return_overheard_, false)) return;
+  Result<amqp::ContentHeader> header = amqp::read_content_header(payload);
+  Result<amqp::Properties> properties = amqp::Properties::parse(header ? header->properties : Bytes());
+  if (!properties || !properties->message_id) return;
+  std::optional<MessageId> id = read_mark(Mark::head, *properties->message_id);
+  if (id && shadow_.knows(*id)) shadow_.return_leaves(*id);
+}
+
+void Client::overhear_method(std::uint16_t number, const amqp::Method& method) {
+  if (method.id == amqp::ConnectionClose::id) {
+    for (auto& [each_number, each] : channels_) shadow_.releasing(each.uid);
+  }
+  return_overheard_ = method.id == amqp::BasicReturn::id;
+  Channel* channel = find(number);
+  if (!channel) return;
+  if (method.id == amqp::BasicAck::id) {
+    auto ack = decode<amqp::BasicAck>(method);
+    for (auto& [publish, unconfirmed] : channel->unconfirmed) {
+      bool covered = ack.multiple ? publish <= ack.delivery_tag : publish == ack.delivery_tag;
+      if (!covered || std::exchange(unconfirmed.left, true)) continue;
+      shadow_.confirm_leaves(unconfirmed.message);
     }
-    if (!channel) continue;
-    if (method->id == amqp::BasicAck::id) {
-      auto ack = decode<amqp::BasicAck>(*method);
-      for (auto& [number, unconfirmed] : channel->unconfirmed) {
-        bool covered = ack.multiple ? number <= ack.delivery_tag : number == ack.delivery_tag;
-        if (!covered || std::exchange(unconfirmed.left, true)) continue;
-        shadow_.confirm_leaves(unconfirmed.message);
-      }
-    } else if (method->id == amqp::TxCommitOk::id) {
-      shadow_.commit_leaves(channel->uid);
-    } else if (method->id == amqp::ChannelClose::id) {
-      shadow_.releasing(channel->uid);
-    }
+  } else if (method.id == amqp::TxCommitOk::id) {
+    shadow_.commit_leaves(channel->uid);
+  } else if (method.id == amqp::ChannelClose::id) {
+    shadow_.releasing(channel->uid);
   }
 }
 

@@ -134,6 +134,8 @@ class Client {
   // ---- client.cpp
   template <class M>
   void send(std::uint16_t channel, const M& method);
+  void overhear_method(std::uint16_t number, const amqp::Method& method);
+  void overhear_return(Bytes payload);
   void on_frame(const amqp::Frame& frame);
   void on_connection_method(const amqp::Method& method);
   void on_method(Channel& channel, const amqp::Method& method);
@@ -194,6 +196,7 @@ class Client {
   Phase phase_ = Phase::offline;
   std::map<std::uint16_t, Channel> channels_;
   std::uint32_t frame_max_ = 4096;
+  bool return_overheard_ = false;  // its header comes next
   bool blocked_ = false;
   bool polite_ = true;  // stops to publish when asked to
   Instant closing_since_;

@@ -101,8 +101,7 @@ void Shadow::returned(MessageId id) {
 
 void Shadow::confirm_leaves(MessageId id) {
   Message& message = messages_[id - 1];
-  message.confirm_left = true;
-  if (message.facts.mandatory && message.copies.empty() && !message.returned) {
+  if (message.facts.mandatory && message.copies.empty() && !message.return_left) {
     violate(fmt::format("message {} confirmed before it was returned", id));
   }
   check_synced(message);

@@ -68,7 +68,8 @@ class Shadow {
   // A reply came that the broker gives only after it read all that the channel sent before.
   void channel_synced(ChannelUid channel);
   void returned(MessageId message);
-  // The broker's own output holds the confirm; the client has not read it yet.
+  // The broker's own output holds it; the client has not read it yet.
+  void return_leaves(MessageId message) { messages_[message - 1].return_left = true; }
   void confirm_leaves(MessageId message);
   void confirmed(MessageId message, bool accepted);
   void transaction_sent(ChannelUid channel);   // commit
@@ -147,8 +148,8 @@ class Shadow {
     Sending state = Sending::sent;
     std::vector<CopyId> copies;
     bool confirmed = false;
-    bool confirm_left = false;
     bool returned = false;
+    bool return_left = false;
     bool routed_surely = true;   // every queue that it is for was ready when it was sent
   };
 

@@ -1,0 +1,121 @@
+// What receivers are shown of a message, and what the core sees of its headers.
+#include "protocol/amqp/convert.h"
+
+#include <gmock/gmock.h>
+
+#include "protocol/amqp/properties.h"
+
+namespace wharf::amqp {
+namespace {
+
+using namespace std::literals;
+using broker::Death;
+using broker::DeathReason;
+using broker::Message;
+
+Message message_with(const Properties& properties, std::span<const Death> deaths = {},
+                     broker::Format format = amqp_format) {
+  ByteVector bytes = properties.encode();
+  broker::Key key{"k", false};
+  broker::Envelope envelope{.exchange = "e",
+                            .keys = std::span(&key, 1),
+                            .persistent = false,
+                            .priority = 0,
+                            .ttl_ms = {},
+                            .arrived = {},
+                            .format = format,
+                            .properties = bytes,
+                            .deaths = deaths,
+                            .first_death = {}};
+  if (!deaths.empty()) envelope.first_death = deaths.size() - 1;
+  broker::MessageBuilder builder(envelope, 0);
+  return builder.finish();
+}
+
+std::string headers_of(Bytes properties) {
+  Result<Properties> parsed = Properties::parse(properties);
+  EXPECT_TRUE(parsed.has_value());
+  return parsed && parsed->headers ? print(*parsed->headers) : "none";
+}
+
+TEST(ShownProperties, AreTheOriginalBytes) {
+  ByteVector scratch;
+  Message message = message_with({.content_type = "a/b", .expiration = "10"});
+  Bytes shown = shown_properties(message, 0, scratch);
+  EXPECT_EQ(shown.data(), message.properties().data());
+  EXPECT_EQ(shown.size(), message.properties().size());
+}
+
+TEST(ShownProperties, OfAnotherProtocolAreEmpty) {
+  ByteVector scratch;
+  EXPECT_TRUE(shown_properties(message_with({}, {}, broker::Format(9)), 3, scratch).empty());
+}
+
+TEST(ShownProperties, CountReturns) {
+  ByteVector scratch;
+  TableWriter headers;
+  headers.add("x-delivery-count", "forged"sv);
+  headers.add("n", std::int8_t{1});
+  Message message = message_with({.headers = headers.view()});
+  EXPECT_EQ(headers_of(shown_properties(message, 2, scratch)),
+            "{\"n\": b 1, \"x-delivery-count\": l 2}");
+}
+
+TEST(ShownProperties, TellOfDeathsInRabbitShape) {
+  std::vector<Death> deaths(2);
+  deaths[0] = {"second", DeathReason::max_length, 3, WallTime(5000ms), "dlx", {"k2"}, {}};
+  deaths[1] = {"first", DeathReason::expired, 1, WallTime(4999ms), "", {"k", "cc"}, 60000};
+  TableWriter headers;
+  headers.add("x-death", "forged"sv);
+  headers.add("mine", true);
+  Message message =
+      message_with({.headers = headers.view(), .expiration = "60000"}, deaths);
+  ByteVector scratch;
+  Bytes shown = shown_properties(message, 0, scratch);
+  EXPECT_FALSE(Properties::parse(shown)->expiration.has_value());
+  EXPECT_EQ(headers_of(shown),
+            "{\"mine\": t true, "
+            "\"x-first-death-reason\": S \"expired\", \"x-first-death-queue\": S \"first\", "
+            "\"x-first-death-exchange\": S \"\", "
+            "\"x-last-death-reason\": S \"maxlen\", \"x-last-death-queue\": S \"second\", "
+            "\"x-last-death-exchange\": S \"dlx\", "
+            "\"x-death\": A [F {\"count\": l 3, \"reason\": S \"maxlen\", \"queue\": S \"second\", "
+            "\"time\": T 5, \"exchange\": S \"dlx\", \"routing-keys\": A [S \"k2\"]}, "
+            "F {\"original-expiration\": S \"60000\", \"count\": l 1, \"reason\": S \"expired\", "
+            "\"queue\": S \"first\", \"time\": T 4, \"exchange\": S \"\", "
+            "\"routing-keys\": A [S \"k\", S \"cc\"]}]}");
+}
+
+TEST(Letters, ThatClientsDoNotKnowAreReplaced) {
+  // {"a": L 1, "t": F {"u": U 2}}
+  Bytes raw = bytes_of("\1aL\0\0\0\0\0\0\0\1\1tF\0\0\0\5\1uU\0\2"sv);
+  TableView table = *TableView::parse(raw);
+  EXPECT_TRUE(has_foreign_letters(table));
+  ByteVector plain = without_foreign_letters(table);
+  EXPECT_EQ(text_of(plain), "\1al\0\0\0\0\0\0\0\1\1tF\0\0\0\5\1us\0\2"sv);
+  EXPECT_FALSE(has_foreign_letters(TableView::trusted(plain)));
+}
+
+TEST(CommonForm, IntegersAreOneType) {
+  TableWriter headers;
+  headers.add("b", std::int8_t{-1});
+  headers.add("i", std::uint32_t{7});
+  headers.add("d", 1.5f);
+  headers.add("s", "x"sv);
+  headers.add("v", std::monostate{});
+  headers.add("t", Timestamp{9});
+  ByteVector bytes = Properties{.headers = headers.view()}.encode();
+  std::vector<std::pair<std::string, broker::Value>> seen;
+  read_headers(bytes, [&](std::string_view name, broker::Value value) {
+    seen.emplace_back(name, std::move(value));
+  });
+  std::vector<std::pair<std::string, broker::Value>> expected = {
+      {"b", std::int64_t{-1}},   {"i", std::int64_t{7}},
+      {"d", 1.5},                {"s", std::string("x")},
+      {"v", std::monostate{}},   {"t", WallTime(9s)}};
+  EXPECT_EQ(seen, expected);
+  read_headers(bytes_of("rubbish"), [](std::string_view, broker::Value) { FAIL(); });
+}
+
+}  // namespace
+}  // namespace wharf::amqp
