@@ -1,10 +1,10 @@
 #include "base/random.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <bit>
 #include <cstring>
+
+#include <sys/random.h>
 
 #include "base/assert.h"
 
@@ -24,7 +24,8 @@ void Random::fill(std::span<std::byte> out) {
   }
 }
 
-// The state is filled by splitmix64, as the authors advise: an all-zero state cannot come out of it.
+// The state is filled by splitmix64, as the authors advise: an all-zero state cannot come out of
+// it.
 SeededRandom::SeededRandom(std::uint64_t seed) {
   for (std::uint64_t& word : state_) {
     seed += 0x9e3779b97f4a7c15;

@@ -1,5 +1,6 @@
 // base/time.h: the two times of the broker and the seam they come through. Nothing outside base and
-// the real clock's own file asks the operating system for the time; the simulator has its own Clock.
+// the real clock's own file asks the operating system for the time; the simulator has its own
+// Clock.
 #pragma once
 
 #include <chrono>

@@ -1,10 +1,10 @@
-// broker/api.h: all that a protocol may know of the core. One Core a shard; a session talks to the Core
-// of the shard it was accepted on, wherever the queue lives.
+// broker/api.h: all that a protocol may know of the core. One Core a shard; a session talks to the
+// Core of the shard it was accepted on, wherever the queue lives.
 //
-// Shape: requests go in as calls that never wait. What can be answered on the spot (routing a publish)
-// is the return value; the rest comes back as events in the session's mailbox, drained with take_events
-// after the session's wake. Per session, requests about one queue take effect in the order of the calls,
-// and events about one queue arrive in the order in which they happened.
+// Shape: requests go in as calls that never wait. What can be answered on the spot (routing a
+// publish) is the return value; the rest comes back as events in the session's mailbox, drained
+// with take_events after the session's wake. Per session, requests about one queue take effect in
+// the order of the calls, and events about one queue arrive in the order in which they happened.
 //
 // Who owns what: names are copied in; Messages are shared and immutable; events are moved out.
 // Errors: a Failure by value, with what the protocol needs to say it in its own words.
@@ -50,7 +50,8 @@ struct RecordRef {
   friend auto operator<=>(const RecordRef&, const RecordRef&) = default;
 };
 
-// ---- errors -----------------------------------------------------------------------------------------
+// ---- errors
+// -----------------------------------------------------------------------------------------
 
 enum class Resource : std::uint8_t { none, vhost, exchange, queue, consumer, binding };
 
@@ -65,7 +66,8 @@ struct Failure {
 template <class T>
 using Outcome = std::expected<T, Failure>;
 
-// ---- what can be declared ----------------------------------------------------------------------------
+// ---- what can be declared
+// ----------------------------------------------------------------------------
 
 enum class ExchangeKind : std::uint8_t { direct = 1, fanout, topic, headers };
 
@@ -105,15 +107,15 @@ struct QueueSpec {
   Overflow overflow = Overflow::drop_head;
   std::optional<std::string> dead_letter_exchange;
   std::optional<std::string> dead_letter_key;
-  std::uint8_t priority_max = 0;                  // lanes 0 .. priority_max
-  std::optional<std::uint32_t> delivery_limit;    // none: no limit
+  std::uint8_t priority_max = 0;                // lanes 0 .. priority_max
+  std::optional<std::uint32_t> delivery_limit;  // none: no limit
   OriginArguments arguments;
 };
 
 enum class HeaderMatch : std::uint8_t { all, any, all_with_x, any_with_x };
 
 struct BindingSpec {
-  std::string source;  // an exchange
+  std::string source;                           // an exchange
   Resource destination_kind = Resource::queue;  // or exchange
   std::string destination;
   std::string key;
@@ -123,7 +125,8 @@ struct BindingSpec {
   OriginArguments arguments;  // two bindings of the same ends and key differ by these
 };
 
-// ---- events ------------------------------------------------------------------------------------------
+// ---- events
+// ------------------------------------------------------------------------------------------
 
 struct QueueDeclared {
   QueueId queue;
@@ -151,11 +154,11 @@ struct Done {};
 struct Delivery {
   QueueId queue;
   RecordRef record;
-  ConsumerId consumer = 0;        // 0 for the answer to a get
+  ConsumerId consumer = 0;  // 0 for the answer to a get
   bool redelivered = false;
-  std::uint32_t acquired = 0;     // times handed out before this one
-  std::uint32_t failed = 0;       // times it came back as failed before this one
-  bool leased = false;            // must be settled; false for consumers without acknowledgement
+  std::uint32_t acquired = 0;  // times handed out before this one
+  std::uint32_t failed = 0;    // times it came back as failed before this one
+  bool leased = false;         // must be settled; false for consumers without acknowledgement
   Message message;
 };
 
@@ -167,8 +170,8 @@ struct Got {
 using ReplyBody = std::variant<Done, QueueDeclared, QueueDiffers, ExchangeDiffers, QueueDeleted,
                                QueuePurged, Subscribed, Got>;
 
-// The answer to the request of that id. Durable changes are answered when they are durable, and every
-// answer comes only once all shards see the change.
+// The answer to the request of that id. Durable changes are answered when they are durable, and
+// every answer comes only once all shards see the change.
 struct Reply {
   RequestId request = 0;
   Outcome<ReplyBody> outcome;
@@ -205,7 +208,8 @@ struct Evicted {
 
 using Event = std::variant<Reply, Delivery, Receipt, ConsumerCancelled, Alarm, Direct, Evicted>;
 
-// ---- requests ----------------------------------------------------------------------------------------
+// ---- requests
+// ----------------------------------------------------------------------------------------
 
 // Implemented by the session, owned by it, alive until detach.
 class EventListener {
@@ -230,7 +234,7 @@ struct Published {
 struct SubscribeSpec {
   std::string queue;
   ConsumerId consumer = 0;
-  bool leased = true;     // false: a delivery is settled as it leaves
+  bool leased = true;  // false: a delivery is settled as it leaves
   bool exclusive = false;
   std::int32_t priority = 0;
   // Credit to begin with, see grant.
@@ -252,9 +256,9 @@ class Core {
   // -- sessions
   // `vhost` must exist. Alarm events start with the current state if any is on.
   virtual SessionId attach(EventListener& listener, VhostId vhost, const Principal& who) = 0;
-  // Gives back all leases (as failed), ends subscriptions, deletes exclusive queues. When `request` is
-  // given, a Done reply comes once its exclusive queues are gone everywhere; forget(id) must follow it.
-  // Without it the listener is never called again.
+  // Gives back all leases (as failed), ends subscriptions, deletes exclusive queues. When `request`
+  // is given, a Done reply comes once its exclusive queues are gone everywhere; forget(id) must
+  // follow it. Without it the listener is never called again.
   virtual void detach(SessionId session, std::optional<RequestId> request) = 0;
   virtual void forget(SessionId session) = 0;
   // Appends what has happened since the last call.
@@ -266,32 +270,33 @@ class Core {
   // Cost: one lookup and one append a shard that holds a queue of it.
   virtual Outcome<Published> publish(SessionId session, const Message& message,
                                      const PublishOptions& options) = 0;
-  // To a session's own inbox, past all queues. False when it is known to be gone; on another shard the
-  // answer is true and the message is dropped there if need be.
+  // To a session's own inbox, past all queues. False when it is known to be gone; on another shard
+  // the answer is true and the message is dropped there if need be.
   virtual bool send(SessionId to, ConsumerId consumer, const Message& message) = 0;
   // Whether a session with that id could exist here or is known to live elsewhere.
   virtual bool inbox_alive(SessionId session) const = 0;
-  // Whether that session's inbox can be sent to, on whatever shard it lives. Reply: QueueDeclared with one
-  // consumer. Failures: not_found, with `name`.
+  // Whether that session's inbox can be sent to, on whatever shard it lives. Reply: QueueDeclared
+  // with one consumer. Failures: not_found, with `name`.
   virtual void find_inbox(SessionId session, RequestId request, SessionId to,
                           std::string_view name) = 0;
-  // What exchange_kind an exchange has, for the checks that a protocol makes of keys; none if missing.
+  // What exchange_kind an exchange has, for the checks that a protocol makes of keys; none if
+  // missing.
   virtual const ExchangeSpec* find_exchange(VhostId vhost, std::string_view name) const = 0;
   // Whether a queue of that name is there, as this shard sees it.
   virtual const QueueSpec* find_queue(VhostId vhost, std::string_view name) const = 0;
 
   // -- the catalog; each ends in a Reply. Permissions are checked here.
-  // Reply: QueueDeclared, or QueueDiffers. A passive declare needs `name` only and fails with not_found.
-  // Failures: locked (exclusive to another session, or the exclusive flag differs), refused,
-  // not_allowed (overloaded with queues).
+  // Reply: QueueDeclared, or QueueDiffers. A passive declare needs `name` only and fails with
+  // not_found. Failures: locked (exclusive to another session, or the exclusive flag differs),
+  // refused, not_allowed (overloaded with queues).
   virtual void declare_queue(SessionId session, RequestId request, const QueueSpec& spec,
                              bool passive) = 0;
   struct DeleteConditions {
     bool if_unused = false;
     bool if_empty = false;
   };
-  // Reply: QueueDeleted; deleting what is not there is done at once. Failures: precondition with why
-  // "in use" or "not empty", locked, refused.
+  // Reply: QueueDeleted; deleting what is not there is done at once. Failures: precondition with
+  // why "in use" or "not empty", locked, refused.
   virtual void delete_queue(SessionId session, RequestId request, std::string_view name,
                             DeleteConditions conditions) = 0;
   // Reply: QueuePurged. Leased records stay. Failures: not_found, locked, refused.
@@ -302,26 +307,27 @@ class Core {
   // Reply: Done. Failures: precondition "in use", refused. Missing is done.
   virtual void delete_exchange(SessionId session, RequestId request, std::string_view name,
                                bool if_unused) = 0;
-  // Reply: Done. Binding twice is binding once; removing what is not there is done. Failures: not_found
-  // (exchange or queue, on bind), locked, refused.
+  // Reply: Done. Binding twice is binding once; removing what is not there is done. Failures:
+  // not_found (exchange or queue, on bind), locked, refused.
   virtual void bind(SessionId session, RequestId request, const BindingSpec& binding) = 0;
   virtual void unbind(SessionId session, RequestId request, const BindingSpec& binding) = 0;
 
   // -- consuming
-  // Reply: Subscribed, before the first Delivery. Failures: not_found, locked, refused, not_allowed with
-  // why "in exclusive use" or "single active".
+  // Reply: Subscribed, before the first Delivery. Failures: not_found, locked, refused, not_allowed
+  // with why "in exclusive use" or "single active".
   virtual void subscribe(SessionId session, RequestId request, const SubscribeSpec& spec) = 0;
   // Reply: Done, behind the last Delivery. What was delivered stays leased to the session.
   virtual void unsubscribe(SessionId session, RequestId request, QueueId queue,
                            ConsumerId consumer) = 0;
-  // The queue may send this many more messages and bytes; both must be above zero for the next one, so
-  // bytes may be overdrawn by one message. Nothing is given back by settling: the session grants.
+  // The queue may send this many more messages and bytes; both must be above zero for the next one,
+  // so bytes may be overdrawn by one message. Nothing is given back by settling: the session
+  // grants.
   virtual void grant(SessionId session, QueueId queue, ConsumerId consumer, std::uint32_t messages,
                      std::uint64_t bytes) = 0;
   // Reply: Got. `leased` as in SubscribeSpec. Failures: not_found, locked, refused, not_allowed.
   virtual void get(SessionId session, RequestId request, std::string_view queue, bool leased) = 0;
-  // Each record must be leased to this session; others are ignored. With a receipt, one Receipt comes
-  // when the change is durable.
+  // Each record must be leased to this session; others are ignored. With a receipt, one Receipt
+  // comes when the change is durable.
   virtual void settle(SessionId session, QueueId queue, std::span<const RecordRef> records,
                       Disposition disposition, std::optional<Token> receipt) = 0;
 

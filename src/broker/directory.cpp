@@ -11,8 +11,8 @@ namespace wharf::broker {
 
 namespace {
 
-// Queue numbers are reserved in the log this many at a time, so that making a volatile queue costs no
-// write, and yet no number is used twice in a data directory.
+// Queue numbers are reserved in the log this many at a time, so that making a volatile queue costs
+// no write, and yet no number is used twice in a data directory.
 constexpr std::uint64_t reservation_count = 4096;
 
 std::string key_of(VhostId vhost, std::string_view name) {
@@ -25,8 +25,7 @@ std::string key_of(VhostId vhost, std::string_view name) {
 }  // namespace
 
 Directory::Directory(const Catalog& catalog, const auth::Access& access, ShardIndex shards,
-                     std::uint32_t queues_max, std::uint64_t next_queue_number,
-                     DirectoryHost& host)
+                     std::uint32_t queues_max, std::uint64_t next_queue_number, DirectoryHost& host)
     : catalog_(catalog),
       access_(access),
       shards_(shards),
@@ -54,7 +53,8 @@ void Directory::ask(CatalogAsk ask) {
 
 // ---- queues
 
-void Directory::carry_out(const CatalogAsk& ask, const Requester& by, DeclareQueueRequest& request) {
+void Directory::carry_out(const CatalogAsk& ask, const Requester& by,
+                          DeclareQueueRequest& request) {
   auto plan = plan_declare_queue(catalog_, by, request.spec, request.passive);
   if (!plan) return fail(ask, plan.error());
   if (plan->what == Declared::different) return answer(ask, QueueDiffers{plan->current->spec});
@@ -167,7 +167,8 @@ void Directory::carry_out_plan(const CatalogAsk& ask, Outcome<std::vector<Change
 void Directory::change(std::vector<Change> changes) {
   ++order_;
   std::vector<Change> durable;
-  // Each change is judged on the catalog that it meets, so they are applied one by one on this shard.
+  // Each change is judged on the catalog that it meets, so they are applied one by one on this
+  // shard.
   for (const Change& one : changes) {
     if (catalog_.is_durable(one)) durable.push_back(one);
     host_.to_shard(0, ApplyChanges{order_, {one}});
@@ -182,8 +183,8 @@ void Directory::change(std::vector<Change> changes) {
   broadcast();
 }
 
-// Other shards hear of a change once the log has it: a message that one of them stores in a new queue
-// must not be safe before the queue itself is.
+// Other shards hear of a change once the log has it: a message that one of them stores in a new
+// queue must not be safe before the queue itself is.
 void Directory::broadcast() {
   while (!broadcasts_.empty() && broadcasts_.front().lsn <= durable_up_to_) {
     ApplyChanges changes = std::move(broadcasts_.front().changes);
@@ -242,9 +243,9 @@ void Directory::log_failed() {
   log_failed_ = true;
   for (Pending& pending : std::exchange(pending_, {})) {
     Failure failure{Fault{Errc::io, 0, "the log has failed"}, {}, {}, {}};
-    host_.to_shard(shard_of(pending.session),
-                   EventFor{pending.session,
-                            Reply{pending.request, std::unexpected(std::move(failure))}});
+    host_.to_shard(
+        shard_of(pending.session),
+        EventFor{pending.session, Reply{pending.request, std::unexpected(std::move(failure))}});
   }
 }
 

@@ -1,10 +1,10 @@
-// broker/directory.h: decides every change of the catalog, for all shards, in one order. Lives on shard
-// 0. A request is checked against shard 0's copy, its changes are logged (if durable) and sent to every
-// shard, and the answer goes out once all shards have applied them and the log has them on disk. So
-// whoever has been told "declared" finds it from every connection, and after a crash.
-// Deleting a queue asks its owner first (is it unused, is it empty); other requests about that name wait
-// meanwhile, so that a name never means two things.
-// Shard: 0 only. Cost: a catalog change costs one message to each shard; publishing never comes here.
+// broker/directory.h: decides every change of the catalog, for all shards, in one order. Lives on
+// shard 0. A request is checked against shard 0's copy, its changes are logged (if durable) and
+// sent to every shard, and the answer goes out once all shards have applied them and the log has
+// them on disk. So whoever has been told "declared" finds it from every connection, and after a
+// crash. Deleting a queue asks its owner first (is it unused, is it empty); other requests about
+// that name wait meanwhile, so that a name never means two things. Shard: 0 only. Cost: a catalog
+// change costs one message to each shard; publishing never comes here.
 #pragma once
 
 #include <cstdint>
@@ -50,8 +50,8 @@ class Directory {
 
   // Everything durable, as records: each with its length before it.
   void snapshot(ByteVector& out) const;
-  // Reads what log_change was given, or what snapshot wrote, into `catalog` and `next_queue_number`.
-  // Faults: those of decode_changes and Catalog::apply.
+  // Reads what log_change was given, or what snapshot wrote, into `catalog` and
+  // `next_queue_number`. Faults: those of decode_changes and Catalog::apply.
   static Result<void> replay(Bytes record, const auth::Access& access, Catalog& catalog,
                              std::uint64_t& next_queue_number);
   static Result<void> replay_snapshot(Bytes records, const auth::Access& access, Catalog& catalog,

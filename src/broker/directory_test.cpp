@@ -1,10 +1,11 @@
-// The directory with shards that are lists of messages: what is sent to whom, and when answers leave.
+// The directory with shards that are lists of messages: what is sent to whom, and when answers
+// leave.
 #include "broker/directory.h"
-
-#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 namespace wharf::broker {
 namespace {

@@ -1,6 +1,7 @@
-// broker/message.h: a message as the core holds it: an envelope of explicit fields, which the core owns,
-// the properties as the origin protocol wrote them, and a body that nobody here reads. All of it lies in
-// one counted block, laid out as it stands on disk (docs/formats/message.md), filled once, immutable.
+// broker/message.h: a message as the core holds it: an envelope of explicit fields, which the core
+// owns, the properties as the origin protocol wrote them, and a body that nobody here reads. All of
+// it lies in one counted block, laid out as it stands on disk (docs/formats/message.md), filled
+// once, immutable.
 #pragma once
 
 #include <cstdint>
@@ -18,8 +19,8 @@
 
 namespace wharf::broker {
 
-// Whose way of writing the properties are in. The numbers are on disk: docs/formats/message.md lists
-// them. The core only compares them and looks up readers in Formats (broker/value.h).
+// Whose way of writing the properties are in. The numbers are on disk: docs/formats/message.md
+// lists them. The core only compares them and looks up readers in Formats (broker/value.h).
 using Format = StrongId<struct FormatTag, std::uint8_t>;
 
 enum class DeathReason : std::uint8_t { rejected = 1, expired, max_length, delivery_limit };
@@ -29,9 +30,9 @@ struct Death {
   std::string queue;
   DeathReason reason = DeathReason::rejected;
   std::uint64_t count = 1;
-  WallTime time;                       // of the first time
-  std::string exchange;                // it was published to then
-  std::vector<std::string> keys;       // with the visible keys of then
+  WallTime time;                  // of the first time
+  std::string exchange;           // it was published to then
+  std::vector<std::string> keys;  // with the visible keys of then
   std::optional<std::uint64_t> original_ttl_ms;
 };
 
@@ -76,10 +77,10 @@ class Message {
   Format format() const;
   Bytes properties() const;
   bool has_deaths() const;
-  std::vector<Death> deaths() const;      // decodes; only for messages that died
+  std::vector<Death> deaths() const;  // decodes; only for messages that died
   std::optional<std::size_t> first_death() const;
   std::size_t body_size() const;
-  std::size_t body_offset() const;        // within record(), to share it
+  std::size_t body_offset() const;  // within record(), to share it
   Bytes body() const;
 
  private:

@@ -6,7 +6,6 @@
 
 namespace wharf::broker {
 
-
 SessionId SessionTable::add(EventListener& listener, VhostId vhost, const Principal& who) {
   SessionId id((std::uint64_t{shard_} << 48) | next_++);
   auto state = std::make_unique<SessionState>();

@@ -1,5 +1,5 @@
-// broker/session_table.h: the sessions of one shard: who they are, what waits in their mailboxes, which
-// queues and shards know them. Shard: owner only.
+// broker/session_table.h: the sessions of one shard: who they are, what waits in their mailboxes,
+// which queues and shards know them. Shard: owner only.
 #pragma once
 
 #include <cstdint>
@@ -22,10 +22,11 @@ struct SessionState {
   VhostId vhost;
   Principal who;
   std::vector<Event> events;
-  bool notified = false;                 // the listener knows that there are events
-  std::vector<bool> shards;              // those that hold something of it
-  bool has_exclusive_queues = false;     // or had one
-  // Answers of Access::authorize for publishing, by exchange. Access never changes, so they stay true.
+  bool notified = false;              // the listener knows that there are events
+  std::vector<bool> shards;           // those that hold something of it
+  bool has_exclusive_queues = false;  // or had one
+  // Answers of Access::authorize for publishing, by exchange. Access never changes, so they stay
+  // true.
   boost::unordered_flat_map<std::string, bool, TextHash, std::equal_to<>> may_write;
 };
 
@@ -40,7 +41,8 @@ class SessionTable {
   void remove(SessionId id) { sessions_.erase(id); }
   std::size_t size() const { return sessions_.size(); }
 
-  // Puts the event into the mailbox and wakes the listener, once. Nothing for a session that is gone.
+  // Puts the event into the mailbox and wakes the listener, once. Nothing for a session that is
+  // gone.
   void tell(SessionId id, Event event);
   void tell_all(const Event& event);
 

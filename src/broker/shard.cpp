@@ -1,5 +1,5 @@
-// The life of a shard and its turns. Publishing, consuming, sessions and the catalog have files of their
-// own beside this one.
+// The life of a shard and its turns. Publishing, consuming, sessions and the catalog have files of
+// their own beside this one.
 #include "broker/shard.h"
 
 #include <algorithm>
@@ -18,7 +18,8 @@ constexpr std::size_t mail_batches_max = 64;
 struct Shard::Sink final : storage::RecoverySink {
   explicit Sink(Shard& shard_in) : shard(shard_in) {}
   void on_snapshot(Bytes state) override {
-    note(Directory::replay_snapshot(state, shard.access(), shard.catalog_, shard.next_queue_number_));
+    note(Directory::replay_snapshot(state, shard.access(), shard.catalog_,
+                                    shard.next_queue_number_));
   }
   void on_meta(Bytes record) override {
     note(Directory::replay(record, shard.access(), shard.catalog_, shard.next_queue_number_));
@@ -49,8 +50,8 @@ Result<void> Shard::open(storage::OpenReport& report) {
   auto snapshot = [this](ByteVector& out) {
     if (directory_) directory_->snapshot(out);
   };
-  auto opened = storage::Store::open(*setup_.disk, *setup_.clock, *setup_.random, setup_.store, sink,
-                                     snapshot, report);
+  auto opened = storage::Store::open(*setup_.disk, *setup_.clock, *setup_.random, setup_.store,
+                                     sink, snapshot, report);
   if (!opened) return std::unexpected(opened.error());
   store_ = std::move(*opened);
   return sink.outcome;
@@ -70,8 +71,9 @@ void Shard::start(const Shard& directory) {
   restore_queues();
 }
 
-// The catalog says which queues there are, the store what is in them. Lanes of queues that are not (any
-// more) in the catalog are dropped: their deletion was decided, or they were never to outlive a stop.
+// The catalog says which queues there are, the store what is in them. Lanes of queues that are not
+// (any more) in the catalog are dropped: their deletion was decided, or they were never to outlive
+// a stop.
 void Shard::restore_queues() {
   boost::unordered_flat_map<QueueId, std::vector<storage::LaneState>> lanes;
   for (storage::LaneState& lane : store_->lanes()) {

@@ -1,8 +1,8 @@
-// broker/shard.h: one shard of the core: its queues, its store, its sessions, its copy of the catalog.
-// Shard 0 holds the directory besides, which decides every change of the catalog for all.
+// broker/shard.h: one shard of the core: its queues, its store, its sessions, its copy of the
+// catalog. Shard 0 holds the directory besides, which decides every change of the catalog for all.
 //
-// Life: open() recovers the store; start() makes the queues, once all shards are open and the catalog of
-// shard 0 is known; then turns; then close(). A turn of the loop that carries the shard:
+// Life: open() recovers the store; start() makes the queues, once all shards are open and the
+// catalog of shard 0 is known; then turns; then close(). A turn of the loop that carries the shard:
 //   input of its connections -> begin_turn() -> sessions that were woken -> end_turn()
 // and the loop must not sleep while has_work().
 // Shard: every call on the thread that runs the shard (before start: on any one thread).
@@ -236,7 +236,8 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   std::vector<QueueId> dirty_queues_;
   std::vector<std::pair<storage::Lsn, QueueId>> waiting_queues_;
   std::deque<Waiting> waiting_;  // in order of lsn
-  std::vector<PublishTo> early_;  // for queues that this shard has not heard of yet, in order of arrival
+  std::vector<PublishTo>
+      early_;  // for queues that this shard has not heard of yet, in order of arrival
   std::vector<DeadLetter> dead_;
   std::vector<QueueUnused> unused_;
   boost::unordered_flat_map<std::uint64_t, Transfer> transfers_;

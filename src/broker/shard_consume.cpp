@@ -49,8 +49,8 @@ void Shard::get(SessionId session, RequestId request, std::string_view queue, bo
 void Shard::settle(SessionId session, QueueId queue, std::span<const RecordRef> records,
                    Disposition disposition, std::optional<Token> receipt) {
   if (shard_of(queue) != setup_.index) {
-    send_to(shard_of(queue), SettleAt{session, queue, {records.begin(), records.end()},
-                                      disposition, receipt});
+    send_to(shard_of(queue),
+            SettleAt{session, queue, {records.begin(), records.end()}, disposition, receipt});
     return;
   }
   if (Queue* local = find_local(queue)) local->settle(session, records, disposition);

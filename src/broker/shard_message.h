@@ -1,7 +1,7 @@
-// broker/shard_message.h: what shards tell each other. Values only; bodies travel as counted buffers.
-// Order: messages from one shard to another arrive in the order in which they were sent, and that alone
-// carries the promises of api.h. Requests about a queue go to its owner, changes of the catalog to the
-// directory on shard 0, events to the shard of the session.
+// broker/shard_message.h: what shards tell each other. Values only; bodies travel as counted
+// buffers. Order: messages from one shard to another arrive in the order in which they were sent,
+// and that alone carries the promises of api.h. Requests about a queue go to its owner, changes of
+// the catalog to the directory on shard 0, events to the shard of the session.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,8 @@ using ShardIndex = std::uint16_t;
 constexpr ShardIndex shard_of(SessionId id) { return static_cast<ShardIndex>(id.value() >> 48); }
 constexpr ShardIndex shard_of(QueueId id) { return static_cast<ShardIndex>(id.value() >> 48); }
 
-// ---- to the owner of a queue -------------------------------------------------------------------------
+// ---- to the owner of a queue
+// -------------------------------------------------------------------------
 
 // Who is told once a message stands in all its queues of a shard.
 struct ReceiptTo {
@@ -39,8 +40,8 @@ struct PublishTo {
   Message message;
   std::vector<QueueId> queues;
   std::variant<std::monostate, ReceiptTo, TransferTo> waiter;
-  // The last change of the catalog that the sender had applied: the owner of a new queue may hear of it
-  // later than a publisher elsewhere, and then keeps the message until it does.
+  // The last change of the catalog that the sender had applied: the owner of a new queue may hear
+  // of it later than a publisher elsewhere, and then keeps the message until it does.
   std::uint64_t order = 0;
 };
 struct TransferStored {
@@ -109,7 +110,8 @@ struct FindInboxAt {
   std::string name;  // by which it was asked for
 };
 
-// ---- to the directory --------------------------------------------------------------------------------
+// ---- to the directory
+// --------------------------------------------------------------------------------
 
 struct DeclareQueueRequest {
   QueueSpec spec;
@@ -163,7 +165,8 @@ struct ChangesApplied {
   std::uint64_t order = 0;  // all changes up to this one
 };
 
-// ---- to every shard ----------------------------------------------------------------------------------
+// ---- to every shard
+// ----------------------------------------------------------------------------------
 
 struct ApplyChanges {
   std::uint64_t order = 0;  // 1, 2, 3, ... as the directory decided
@@ -174,7 +177,8 @@ struct AlarmAt {
   Alarm alarm;
 };
 
-// ---- to the shard of a session -----------------------------------------------------------------------
+// ---- to the shard of a session
+// -----------------------------------------------------------------------
 
 struct EventFor {
   SessionId session;

@@ -1,5 +1,5 @@
-// Publishing: routes are known on every shard, so a message is routed where it arrives, stored once on
-// each shard that holds a queue of it, and answered for when it is on disk.
+// Publishing: routes are known on every shard, so a message is routed where it arrives, stored once
+// on each shard that holds a queue of it, and answered for when it is on disk.
 #include <algorithm>
 
 #include "base/assert.h"
@@ -10,7 +10,8 @@ namespace wharf::broker {
 
 namespace {
 
-// Answers are remembered by exchange; a client that asks for ever new names must not fill the memory.
+// Answers are remembered by exchange; a client that asks for ever new names must not fill the
+// memory.
 constexpr std::size_t may_write_kept_max = 256;
 
 }  // namespace
@@ -18,16 +19,15 @@ constexpr std::size_t may_write_kept_max = 256;
 bool Shard::may_write(SessionState& state, std::string_view exchange) {
   auto it = state.may_write.find(exchange);
   if (it != state.may_write.end()) return it->second;
-  bool allowed = setup_.access->authorize(state.who, Verb::write, state.vhost,
-                                          exchange_resource(exchange));
+  bool allowed =
+      setup_.access->authorize(state.who, Verb::write, state.vhost, exchange_resource(exchange));
   if (state.may_write.size() >= may_write_kept_max) state.may_write.clear();
   state.may_write.emplace(exchange, allowed);
   return allowed;
 }
 
 // The same rules as publishable_exchange, with the answer of the permission remembered.
-Outcome<const ExchangeEntry*> Shard::writable_exchange(SessionState& state,
-                                                       std::string_view name) {
+Outcome<const ExchangeEntry*> Shard::writable_exchange(SessionState& state, std::string_view name) {
   const ExchangeEntry* exchange = catalog_.find_exchange(state.vhost, name);
   Failure failure{{}, Resource::exchange, {}, Verb::write};
   if (!exchange) {
@@ -95,8 +95,8 @@ std::uint32_t Shard::distribute_remote(const Message& message, const Waiter& wai
   return shards;
 }
 
-// One append for all queues of this shard that must have the message on disk: a record is stored once.
-// False when the log had no room for it: then no queue has it, and the waiter was told so.
+// One append for all queues of this shard that must have the message on disk: a record is stored
+// once. False when the log had no room for it: then no queue has it, and the waiter was told so.
 bool Shard::place(const Message& message, std::span<const QueueId> queues, const Waiter& waiter) {
   bool refused = false;
   admitted_.clear();
@@ -178,8 +178,8 @@ void Shard::fail_waiting() {
 
 // ---- dead letters
 
-// Only noted here: a queue gives records up in the middle of its own work, and routing a copy may lead
-// back to it.
+// Only noted here: a queue gives records up in the middle of its own work, and routing a copy may
+// lead back to it.
 void Shard::dead_letter(QueueId queue, std::optional<RecordRef> record, const Message& message,
                         DeathReason reason) {
   dead_.push_back({queue, record, message, reason});
@@ -192,9 +192,10 @@ void Shard::run_dead_letters() {
   }
 }
 
-// A copy goes out; the record leaves its queue when the copy is safe. Copies for this shard's own queues
-// stand in the log before the settle of the record, so nothing is waited for; copies for other shards
-// are in other logs, and the record stays until they answer. False when the log has no room now.
+// A copy goes out; the record leaves its queue when the copy is safe. Copies for this shard's own
+// queues stand in the log before the settle of the record, so nothing is waited for; copies for
+// other shards are in other logs, and the record stays until they answer. False when the log has no
+// room now.
 bool Shard::send_dead_letter(const DeadLetter& letter) {
   Queue* queue = find_local(letter.queue);
   const QueueEntry* entry = catalog_.find_queue(letter.queue);

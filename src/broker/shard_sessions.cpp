@@ -80,8 +80,10 @@ void Shard::on(FindInboxAt& message) {
     return reply(message.session, message.request, QueueDeclared{{}, 0, 1});
   }
   reply(message.session, message.request,
-        std::unexpected(Failure{Fault{Errc::not_found, 0, "nobody listens there"}, Resource::queue,
-                                std::move(message.name), {}}));
+        std::unexpected(Failure{Fault{Errc::not_found, 0, "nobody listens there"},
+                                Resource::queue,
+                                std::move(message.name),
+                                {}}));
 }
 
 bool Shard::send(SessionId to, ConsumerId consumer, const Message& message) {

@@ -1,5 +1,6 @@
-// broker/value.h: the common form of a header, to which every protocol's headers convert and from which
-// they convert back: a name, a type, a value. Used for routing by headers and between protocols.
+// broker/value.h: the common form of a header, to which every protocol's headers convert and from
+// which they convert back: a name, a type, a value. Used for routing by headers and between
+// protocols.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,8 @@
 
 namespace wharf::broker {
 
-// What has no common type of its own (decimals, tables, ...): origin's tag and bytes. Equal when both are.
+// What has no common type of its own (decimals, tables, ...): origin's tag and bytes. Equal when
+// both are.
 struct Opaque {
   char tag = 0;
   std::string bytes;
@@ -28,7 +30,8 @@ struct Blob {
 };
 
 // Integers of every width are one type; an integer never equals a double.
-using Value = std::variant<std::monostate, bool, std::int64_t, double, std::string, Blob, WallTime, Opaque>;
+using Value =
+    std::variant<std::monostate, bool, std::int64_t, double, std::string, Blob, WallTime, Opaque>;
 
 using HeaderVisitor = std::function<void(std::string_view name, Value value)>;
 

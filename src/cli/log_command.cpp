@@ -1,11 +1,12 @@
 #include "cli/log_command.h"
 
-#include <fmt/core.h>
-
-#include <CLI/CLI.hpp>
 #include <iostream>
 #include <memory>
 #include <string>
+
+#include <fmt/core.h>
+
+#include <CLI/CLI.hpp>
 
 #include "storage/dump.h"
 #include "storage/file_disk.h"

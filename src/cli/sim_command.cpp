@@ -1,10 +1,11 @@
 #include "cli/sim_command.h"
 
+#include <chrono>
+#include <memory>
+
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <chrono>
-#include <memory>
 
 #include "base/time.h"
 #include "sim/run.h"
@@ -31,10 +32,11 @@ int run(SimArguments& arguments) {
   sim::SimTotals totals = sim::run_seeds(options, arguments.seed ? 1 : arguments.seeds);
   std::chrono::duration<double> took = clock.now() - begin;
   const sim::SimReport& sum = totals.sum;
-  fmt::print("{} seeds, {} steps, {} messages, {} confirms, {} deliveries, {} restarts ({} power "
-             "cuts), {} faults, {:.1f} s, digest {:016x}\n",
-             totals.seeds, sum.steps, sum.messages, sum.confirms, sum.deliveries, sum.restarts,
-             sum.power_cuts, sum.faults, took.count(), sum.digest);
+  fmt::print(
+      "{} seeds, {} steps, {} messages, {} confirms, {} deliveries, {} restarts ({} power "
+      "cuts), {} faults, {:.1f} s, digest {:016x}\n",
+      totals.seeds, sum.steps, sum.messages, sum.confirms, sum.deliveries, sum.restarts,
+      sum.power_cuts, sum.faults, took.count(), sum.digest);
   if (!totals.failed) return 0;
   fmt::print("FAILED: {}\nagain:  {}\n", totals.violation, sim::reproduction(*totals.failed));
   return 1;
@@ -43,7 +45,8 @@ int run(SimArguments& arguments) {
 }  // namespace
 
 void add_sim_command(CLI::App& app, int& exit_code) {
-  CLI::App* command = app.add_subcommand("sim", "Runs the broker in a simulated world, seed by seed");
+  CLI::App* command =
+      app.add_subcommand("sim", "Runs the broker in a simulated world, seed by seed");
   auto arguments = std::make_shared<SimArguments>();
   command->add_option("--seeds", arguments->seeds, "How many seeds")->capture_default_str();
   command->add_option("--from", arguments->from, "The first seed")->capture_default_str();

@@ -1,9 +1,9 @@
 #include "server/broker_process.h"
 
+#include <chrono>
+
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
-
-#include <chrono>
 
 #include "base/assert.h"
 
@@ -20,8 +20,10 @@ class BrokerProcess::ShardClient final : public runtime::TurnClient {
     shard_.end_turn();
     if (shard_.failed() && !told_) {
       told_ = true;
-      spdlog::critical("shard {}: the disk refused a commit; nothing is acknowledged any more, "
-                       "restart the broker once the disk is sound", index_);
+      spdlog::critical(
+          "shard {}: the disk refused a commit; nothing is acknowledged any more, "
+          "restart the broker once the disk is sound",
+          index_);
     }
   }
   std::optional<Instant> next_deadline() const override {
@@ -82,7 +84,9 @@ auth::AccessSpec access_spec(const config::AuthConfig& config) {
 
 void report_opening(std::uint32_t index, const storage::OpenReport& report) {
   spdlog::info("shard {}: {}{} MiB of log replayed", index,
-               report.created ? "created, " : report.clean ? "stopped cleanly before, " : "",
+               report.created ? "created, "
+               : report.clean ? "stopped cleanly before, "
+                              : "",
                report.replayed_bytes >> 20);
   if (report.torn_bytes > 0) {
     spdlog::info("shard {}: {} bytes of an unfinished commit, never acknowledged, left out", index,
@@ -114,9 +118,8 @@ std::expected<void, std::string> BrokerProcess::open_stores() {
   if (!directory) return std::unexpected(directory.error());
   directory_.emplace(std::move(*directory));
   std::uint32_t shards = directory_->shards();
-  post_ = std::make_unique<broker::ShardPost>(shards, [this](std::size_t shard) {
-    loop_of(shard).wake();
-  });
+  post_ = std::make_unique<broker::ShardPost>(shards,
+                                              [this](std::size_t shard) { loop_of(shard).wake(); });
   parts_.resize(shards);
   for (std::uint32_t index = 0; index < shards; ++index) {
     if (auto opened = open_shard(index); !opened) return opened;
@@ -168,7 +171,8 @@ std::expected<void, std::string> BrokerProcess::open_shard(std::uint32_t index) 
   if (opened) return {};
   return std::unexpected(fmt::format(
       "{}: {}{}", path, opened.error().why,
-      report.damage.empty() ? "" : "; storage.accept_damage = true opens it without those records"));
+      report.damage.empty() ? ""
+                            : "; storage.accept_damage = true opens it without those records"));
 }
 
 // ---- listeners
@@ -186,8 +190,8 @@ std::expected<void, std::string> BrokerProcess::open_listeners() {
     Part& part = parts_[i];
     std::vector<net::Service> services;
     for (std::size_t e = 0; e < protocols_.entrances.size(); ++e) {
-      auto make = [&entrance = protocols_.entrances[e], &core = *part.shard](
-                      SessionHost& host, const Peer& peer) {
+      auto make = [&entrance = protocols_.entrances[e], &core = *part.shard](SessionHost& host,
+                                                                             const Peer& peer) {
         return entrance.make_session(core, host, peer);
       };
       services.push_back({make, tls_[e].get()});
@@ -243,8 +247,8 @@ void BrokerProcess::stop() {
   for (Part& part : parts_) part.shard->close();
 }
 
-// Shards may still have told each other of sessions that ended. All threads are gone by now, so this one
-// runs the turns that are left.
+// Shards may still have told each other of sessions that ended. All threads are gone by now, so
+// this one runs the turns that are left.
 void BrokerProcess::finish_mail() {
   constexpr int rounds_of_mail = 8;  // longer than any chain of questions between shards
   for (int round = 0; round < rounds_of_mail; ++round) {

@@ -1,9 +1,9 @@
 #include "server/data_directory.h"
 
-#include <fmt/format.h>
-
 #include <charconv>
 #include <string_view>
+
+#include <fmt/format.h>
 
 namespace wharf::server {
 
@@ -51,8 +51,8 @@ std::expected<DataDirectory, std::string> DataDirectory::open(const std::string&
   auto text = size ? directory.disk_->read(meta_file, 0, *size) : Result<Buffer>(Buffer());
   directory.shards_ = text ? parse_meta(text_of(text->bytes())) : 0;
   if (directory.shards_ == 0) {
-    return std::unexpected(fmt::format("{}/{}: not a data directory of this version", path,
-                                       meta_file));
+    return std::unexpected(
+        fmt::format("{}/{}: not a data directory of this version", path, meta_file));
   }
   return directory;
 }

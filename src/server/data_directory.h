@@ -1,5 +1,5 @@
-// server/data_directory.h: the data directory as a whole: what was fixed when it was made, and where
-// each shard has its part. File: docs/formats/directory.md.
+// server/data_directory.h: the data directory as a whole: what was fixed when it was made, and
+// where each shard has its part. File: docs/formats/directory.md.
 #pragma once
 
 #include <cstdint>
@@ -13,8 +13,8 @@ namespace wharf::server {
 
 class DataDirectory {
  public:
-  // Makes the directory for `shards` shards if it is not there yet; else that number is not looked at.
-  // Keeps other processes out as long as it lives. The error is for the operator.
+  // Makes the directory for `shards` shards if it is not there yet; else that number is not looked
+  // at. Keeps other processes out as long as it lives. The error is for the operator.
   static std::expected<DataDirectory, std::string> open(const std::string& path,
                                                         std::uint32_t shards);
 

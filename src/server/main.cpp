@@ -1,12 +1,13 @@
-// The `wharf` command. Of its subcommands `serve` is the broker, and stands here as a list of steps; the
-// others are tools, in src/cli.
-#include <spdlog/spdlog.h>
-#include <spdlog/sinks/stdout_color_sinks.h>
-
-#include <CLI/CLI.hpp>
+// The `wharf` command. Of its subcommands `serve` is the broker, and stands here as a list of
+// steps; the others are tools, in src/cli.
 #include <csignal>
 #include <cstdio>
 #include <thread>
+
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+#include <CLI/CLI.hpp>
 
 #include "cli/bench_command.h"
 #include "cli/log_command.h"
@@ -28,7 +29,8 @@ void set_up_log(const config::LogConfig& config) {
                           : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
 }
 
-// The signals that end the process. Blocked in all threads, so that only wait_for_signal takes them.
+// The signals that end the process. Blocked in all threads, so that only wait_for_signal takes
+// them.
 sigset_t stop_signals() {
   sigset_t set;
   sigemptyset(&set);
@@ -51,7 +53,8 @@ int fail(const std::string& why) {
 }
 
 int serve(const config::Config& config) {
-  // From here on every thread leaves the stop signals to this one; a peer that is gone is no signal.
+  // From here on every thread leaves the stop signals to this one; a peer that is gone is no
+  // signal.
   sigset_t signals = stop_signals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
@@ -84,7 +87,8 @@ void print_check(const config::Config& config) {
 int serve_or_check(const cli::ServeOptions& options) {
   auto config = cli::load_config(options);
   if (!config) {
-    for (const std::string& error : config.error()) std::fprintf(stderr, "wharf: %s\n", error.c_str());
+    for (const std::string& error : config.error())
+      std::fprintf(stderr, "wharf: %s\n", error.c_str());
     return 2;
   }
   config::complete(*config, std::max(1u, std::thread::hardware_concurrency()));

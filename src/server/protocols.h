@@ -1,5 +1,5 @@
-// server/protocols.h: the table of protocols that this build speaks. A protocol is one entry here and
-// one folder; without both the rest builds and works.
+// server/protocols.h: the table of protocols that this build speaks. A protocol is one entry here
+// and one folder; without both the rest builds and works.
 #pragma once
 
 #include <functional>
@@ -19,7 +19,8 @@ struct Entrance {
   std::string name;  // "amqp", for logs
   std::vector<config::Endpoint> listen;
   const config::TlsConfig* tls = nullptr;  // none: plain
-  std::function<std::unique_ptr<ByteSession>(broker::Core&, SessionHost&, const Peer&)> make_session;
+  std::function<std::unique_ptr<ByteSession>(broker::Core&, SessionHost&, const Peer&)>
+      make_session;
 };
 
 struct Protocols {

@@ -1,6 +1,6 @@
-// sim/bugs.h: the broker with something wrong in it, made outside of the broker's own code: wrappers of
-// the seams that it stands on and serves. Each bug must be found by the oracle within a few seeds;
-// bugs_test.cpp holds it to that.
+// sim/bugs.h: the broker with something wrong in it, made outside of the broker's own code:
+// wrappers of the seams that it stands on and serves. Each bug must be found by the oracle within a
+// few seeds; bugs_test.cpp holds it to that.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,5 @@
-// sim/chance.h: seeded decisions. Each part of a run has a stream of its own, so that a change in what
-// one part asks for leaves the decisions of the others as they were.
+// sim/chance.h: seeded decisions. Each part of a run has a stream of its own, so that a change in
+// what one part asks for leaves the decisions of the others as they were.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +21,9 @@ class Chance {
 
   std::uint64_t below(std::uint64_t bound) { return random_.below(bound); }
   // Both ends included.
-  std::uint64_t between(std::uint64_t low, std::uint64_t high) { return low + below(high - low + 1); }
+  std::uint64_t between(std::uint64_t low, std::uint64_t high) {
+    return low + below(high - low + 1);
+  }
   bool permille(std::uint64_t rate) { return below(1000) < rate; }
   bool coin() { return below(2) == 0; }
   Duration between(Duration low, Duration high) {

@@ -83,7 +83,8 @@ std::optional<Instant> Client::waiting_since() const {
   std::optional<Instant> since;
   if (phase_ != Phase::open) since = closing_since_;
   for (const auto& [number, channel] : channels_) {
-    if (channel.waiting && (!since || channel.waiting_since < *since)) since = channel.waiting_since;
+    if (channel.waiting && (!since || channel.waiting_since < *since))
+      since = channel.waiting_since;
   }
   return since;
 }
@@ -121,7 +122,8 @@ void Client::overhear(Bytes output) {
 void Client::overhear_return(Bytes payload) {
   if (!std::exchange(return_overheard_, false)) return;
   Result<amqp::ContentHeader> header = amqp::read_content_header(payload);
-  Result<amqp::Properties> properties = amqp::Properties::parse(header ? header->properties : Bytes());
+  Result<amqp::Properties> properties =
+      amqp::Properties::parse(header ? header->properties : Bytes());
   if (!properties || !properties->message_id) return;
   std::optional<MessageId> id = read_mark(Mark::head, *properties->message_id);
   if (id && shadow_.knows(*id)) shadow_.return_leaves(*id);
@@ -172,8 +174,8 @@ void Client::on_frame(const amqp::Frame& frame) {
     trace_.note("client {}/{} < {}", index_, frame.channel, amqp::method_name(method->id));
     if (frame.channel == 0) return on_connection_method(*method);
     if (Channel* channel = find(frame.channel)) return on_method(*channel, *method);
-    return violate(fmt::format("{} on channel {}, which is not open",
-                               amqp::method_name(method->id), frame.channel));
+    return violate(fmt::format("{} on channel {}, which is not open", amqp::method_name(method->id),
+                               frame.channel));
   }
   Channel* channel = find(frame.channel);
   if (!channel || !channel->incoming) return violate("content without a method");
@@ -184,8 +186,8 @@ void Client::on_frame(const amqp::Frame& frame) {
 void Client::on_connection_method(const amqp::Method& method) {
   switch (method.id) {
     case amqp::ConnectionStart::id: {
-      std::string response = fmt::format("{0}{1}{0}{2}", '\0', OpenAccess::user_name,
-                                         OpenAccess::password);
+      std::string response =
+          fmt::format("{0}{1}{0}{2}", '\0', OpenAccess::user_name, OpenAccess::password);
       // What a client does not claim to understand it is not told.
       amqp::TableWriter capabilities;
       for (const char* name : {"connection.blocked", "consumer_cancel_notify", "basic.nack",
@@ -330,7 +332,8 @@ void Client::channel_gone(Channel& channel) {
   channels_.erase(channel.number);
 }
 
-// The broker closes a channel only when a queue was changed by somebody else, or when it is failing.
+// The broker closes a channel only when a queue was changed by somebody else, or when it is
+// failing.
 bool Client::is_expected_close(const Channel& channel, std::uint16_t code) const {
   if (code == number_of(amqp::ReplyCode::internal_error)) return true;
   if (code == number_of(amqp::ReplyCode::precondition_failed)) {
@@ -353,8 +356,8 @@ bool Client::is_expected_close(const Channel& channel, std::uint16_t code) const
 void Client::on_channel_close(Channel& channel, const amqp::Method& method) {
   auto close = decode<amqp::ChannelClose>(method);
   if (!channel.closing && !is_expected_close(channel, close.reply_code)) {
-    violate(fmt::format("channel {} closed: {} {}", channel.uid, close.reply_code,
-                        close.reply_text));
+    violate(
+        fmt::format("channel {} closed: {} {}", channel.uid, close.reply_code, close.reply_text));
   }
   if (channel.waiting && channel.waiting->task == Task::purge) {
     shadow_.purge_done(channel.waiting->index);

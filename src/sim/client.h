@@ -1,6 +1,6 @@
-// sim/client.h: a small AMQP client, a state machine over the real codec: it says only what a correct
-// client would say, at moments and in mixtures that the seed chooses, and tells the shadow of everything.
-// One connection at a time, a few channels, one request at a time on each of them.
+// sim/client.h: a small AMQP client, a state machine over the real codec: it says only what a
+// correct client would say, at moments and in mixtures that the seed chooses, and tells the shadow
+// of everything. One connection at a time, a few channels, one request at a time on each of them.
 //   client.cpp             the connection: frames in, login, channels coming and going
 //   client_replies.cpp     what the broker answers and delivers
 //   client_operations.cpp  what a client does when it has nothing to wait for
@@ -24,8 +24,23 @@ namespace wharf::sim {
 
 // A request that is answered.
 enum class Task : std::uint8_t {
-  open_channel, select_confirm, select_tx, declare_exchange, declare_queue, look_at_queue, bind,
-  queue_done, delete_queue, purge, consume, cancel, get, qos, recover, commit, rollback,
+  open_channel,
+  select_confirm,
+  select_tx,
+  declare_exchange,
+  declare_queue,
+  look_at_queue,
+  bind,
+  queue_done,
+  delete_queue,
+  purge,
+  consume,
+  cancel,
+  get,
+  qos,
+  recover,
+  commit,
+  rollback,
   close_channel,
 };
 
@@ -33,7 +48,7 @@ struct Todo {
   Task task = Task::qos;
   std::size_t index = 0;  // of the exchange, queue or binding
   bool no_ack = false;
-  std::string tag{};      // of the consumer
+  std::string tag{};  // of the consumer
 };
 
 class Client {
@@ -205,9 +220,9 @@ class Client {
   std::uint64_t next_consumer_ = 1;
   bool draining_ = false;
   bool drain_script_begun_ = false;
-  std::uint64_t drained_ = 0;          // in this round
-  std::uint64_t drained_before_ = 0;   // the queue that is now looked at
-  std::uint64_t promised_ = 0;         // what that queue said to hold
+  std::uint64_t drained_ = 0;         // in this round
+  std::uint64_t drained_before_ = 0;  // the queue that is now looked at
+  std::uint64_t promised_ = 0;        // what that queue said to hold
 };
 
 }  // namespace wharf::sim

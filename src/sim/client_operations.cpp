@@ -15,9 +15,12 @@ constexpr std::string_view routing_keys[] = {"a.b", "a.c", "b.c", "a.b.c"};
 
 std::string_view overflow_name(broker::Overflow overflow) {
   switch (overflow) {
-    case broker::Overflow::drop_head: return "drop-head";
-    case broker::Overflow::reject_publish: return "reject-publish";
-    case broker::Overflow::reject_publish_dead_letter: return "reject-publish-dlx";
+    case broker::Overflow::drop_head:
+      return "drop-head";
+    case broker::Overflow::reject_publish:
+      return "reject-publish";
+    case broker::Overflow::reject_publish_dead_letter:
+      return "reject-publish-dlx";
   }
   std::unreachable();
 }
@@ -61,9 +64,12 @@ void Client::request(Channel& channel, Todo todo) {
 void Client::send_request(Channel& channel, const Todo& todo) {
   std::uint16_t number = channel.number;
   switch (todo.task) {
-    case Task::open_channel: return send(number, amqp::ChannelOpen{});
-    case Task::select_confirm: return send(number, amqp::ConfirmSelect{});
-    case Task::select_tx: return send(number, amqp::TxSelect{});
+    case Task::open_channel:
+      return send(number, amqp::ChannelOpen{});
+    case Task::select_confirm:
+      return send(number, amqp::ConfirmSelect{});
+    case Task::select_tx:
+      return send(number, amqp::TxSelect{});
     case Task::declare_exchange: {
       amqp::ExchangeDeclare declare;
       declare.exchange = plan_.exchanges[todo.index].name;
@@ -71,10 +77,14 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       declare.durable = true;
       return send(number, declare);
     }
-    case Task::declare_queue: return declare_queue(channel, todo.index, false);
-    case Task::look_at_queue: return declare_queue(channel, todo.index, true);
-    case Task::bind: return bind(channel, plan_.bindings[todo.index]);
-    case Task::queue_done: return;
+    case Task::declare_queue:
+      return declare_queue(channel, todo.index, false);
+    case Task::look_at_queue:
+      return declare_queue(channel, todo.index, true);
+    case Task::bind:
+      return bind(channel, plan_.bindings[todo.index]);
+    case Task::queue_done:
+      return;
     case Task::delete_queue: {
       amqp::QueueDelete remove;
       remove.queue = plan_.queues[todo.index].name;
@@ -127,7 +137,8 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       }
       shadow_.transaction_sent(channel.uid);
       return send(number, amqp::TxCommit{});
-    case Task::rollback: return send(number, amqp::TxRollback{});
+    case Task::rollback:
+      return send(number, amqp::TxRollback{});
     case Task::close_channel: {
       shadow_.releasing(channel.uid);
       channel.closing = true;
@@ -199,8 +210,8 @@ bool Client::operate(Channel& channel) {
       {weights_.commit, &Client::end_transaction},
       {weights_.close_channel, &Client::close_channel},
   }};
-  std::uint32_t sum = weights_.qos + weights_.recover + weights_.close_connection +
-                      weights_.pause_reading;
+  std::uint32_t sum =
+      weights_.qos + weights_.recover + weights_.close_connection + weights_.pause_reading;
   for (const auto& [weight, operation] : operations) sum += weight;
   if (sum == 0) return false;
   auto point = static_cast<std::uint32_t>(chance_.below(sum));
@@ -220,7 +231,8 @@ bool Client::operate(Channel& channel) {
   }
   point -= weights_.recover;
   if (point < weights_.close_connection) return close_connection();
-  pause_until_ = clock_.now() + chance_.between(std::chrono::milliseconds(1), std::chrono::seconds(2));
+  pause_until_ =
+      clock_.now() + chance_.between(std::chrono::milliseconds(1), std::chrono::seconds(2));
   return true;
 }
 

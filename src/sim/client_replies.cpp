@@ -12,24 +12,42 @@ namespace {
 
 amqp::MethodId answer_to(Task task) {
   switch (task) {
-    case Task::open_channel: return amqp::ChannelOpenOk::id;
-    case Task::select_confirm: return amqp::ConfirmSelectOk::id;
-    case Task::select_tx: return amqp::TxSelectOk::id;
-    case Task::declare_exchange: return amqp::ExchangeDeclareOk::id;
-    case Task::declare_queue: return amqp::QueueDeclareOk::id;
-    case Task::look_at_queue: return amqp::QueueDeclareOk::id;
-    case Task::bind: return amqp::QueueBindOk::id;
-    case Task::queue_done: return 0;
-    case Task::delete_queue: return amqp::QueueDeleteOk::id;
-    case Task::purge: return amqp::QueuePurgeOk::id;
-    case Task::consume: return amqp::BasicConsumeOk::id;
-    case Task::cancel: return amqp::BasicCancelOk::id;
-    case Task::get: return amqp::BasicGetEmpty::id;
-    case Task::qos: return amqp::BasicQosOk::id;
-    case Task::recover: return amqp::BasicRecoverOk::id;
-    case Task::commit: return amqp::TxCommitOk::id;
-    case Task::rollback: return amqp::TxRollbackOk::id;
-    case Task::close_channel: return amqp::ChannelCloseOk::id;
+    case Task::open_channel:
+      return amqp::ChannelOpenOk::id;
+    case Task::select_confirm:
+      return amqp::ConfirmSelectOk::id;
+    case Task::select_tx:
+      return amqp::TxSelectOk::id;
+    case Task::declare_exchange:
+      return amqp::ExchangeDeclareOk::id;
+    case Task::declare_queue:
+      return amqp::QueueDeclareOk::id;
+    case Task::look_at_queue:
+      return amqp::QueueDeclareOk::id;
+    case Task::bind:
+      return amqp::QueueBindOk::id;
+    case Task::queue_done:
+      return 0;
+    case Task::delete_queue:
+      return amqp::QueueDeleteOk::id;
+    case Task::purge:
+      return amqp::QueuePurgeOk::id;
+    case Task::consume:
+      return amqp::BasicConsumeOk::id;
+    case Task::cancel:
+      return amqp::BasicCancelOk::id;
+    case Task::get:
+      return amqp::BasicGetEmpty::id;
+    case Task::qos:
+      return amqp::BasicQosOk::id;
+    case Task::recover:
+      return amqp::BasicRecoverOk::id;
+    case Task::commit:
+      return amqp::TxCommitOk::id;
+    case Task::rollback:
+      return amqp::TxRollbackOk::id;
+    case Task::close_channel:
+      return amqp::ChannelCloseOk::id;
   }
   std::unreachable();
 }
@@ -134,8 +152,8 @@ void Client::on_confirm(Channel& channel, std::uint64_t tag, bool multiple, bool
   auto first = multiple ? channel.unconfirmed.begin() : channel.unconfirmed.find(tag);
   auto last = channel.unconfirmed.upper_bound(tag);
   if (first == channel.unconfirmed.end() || first->first > tag) {
-    return violate(fmt::format("a confirm for {} on channel {}, which waits for none such", tag,
-                               channel.uid));
+    return violate(
+        fmt::format("a confirm for {} on channel {}, which waits for none such", tag, channel.uid));
   }
   for (auto it = first; it != last; it = channel.unconfirmed.erase(it)) {
     shadow_.confirmed(it->second.message, accepted);

@@ -1,7 +1,8 @@
 // sim/connection.h: a connection between a simulated client and a session of the real broker: what
 // src/net does with sockets, done with queues of bytes, each step on the scheduler's order.
 //
-//   client -> to_server -> (arrive) -> arrived -> session -> output -> (flush) -> to_client -> client
+//   client -> to_server -> (arrive) -> arrived -> session -> output -> (flush) -> to_client ->
+//   client
 #pragma once
 
 #include <functional>

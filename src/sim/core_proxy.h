@@ -1,5 +1,5 @@
-// sim/core_proxy.h: a Core that hands every call on to another. What stands between a session and its
-// shard derives from it.
+// sim/core_proxy.h: a Core that hands every call on to another. What stands between a session and
+// its shard derives from it.
 #pragma once
 
 #include <span>
@@ -33,15 +33,12 @@ class CoreProxy : public broker::Core {
             const broker::Message& message) override {
     return inner_.send(to, consumer, message);
   }
-  bool inbox_alive(broker::SessionId session) const override {
-    return inner_.inbox_alive(session);
-  }
+  bool inbox_alive(broker::SessionId session) const override { return inner_.inbox_alive(session); }
   const broker::ExchangeSpec* find_exchange(broker::VhostId vhost,
                                             std::string_view name) const override {
     return inner_.find_exchange(vhost, name);
   }
-  const broker::QueueSpec* find_queue(broker::VhostId vhost,
-                                      std::string_view name) const override {
+  const broker::QueueSpec* find_queue(broker::VhostId vhost, std::string_view name) const override {
     return inner_.find_queue(vhost, name);
   }
   void declare_queue(broker::SessionId session, broker::RequestId request,

@@ -13,7 +13,9 @@ constexpr std::string_view tail_prefix = "wend-";
 std::string_view prefix_of(Mark mark) { return mark == Mark::head ? head_prefix : tail_prefix; }
 }  // namespace
 
-std::string make_mark(Mark mark, MessageId id) { return fmt::format("{}{:016x}", prefix_of(mark), id); }
+std::string make_mark(Mark mark, MessageId id) {
+  return fmt::format("{}{:016x}", prefix_of(mark), id);
+}
 
 std::optional<MessageId> read_mark(Mark mark, std::string_view text) {
   if (text.size() != mark_size || !text.starts_with(prefix_of(mark))) return std::nullopt;

@@ -1,7 +1,8 @@
-// sim/marks.h: how a simulated message can be known again, wherever its bytes turn up: in a delivery, or
-// in a block on the simulated disk. The head mark is the message-id property of every message, so that a
-// message with no body has one too; a body is made of its number alone, and ends in a tail mark if long
-// enough. Once both marks of a message are on the platter, so is all between.
+// sim/marks.h: how a simulated message can be known again, wherever its bytes turn up: in a
+// delivery, or in a block on the simulated disk. The head mark is the message-id property of every
+// message, so that a message with no body has one too; a body is made of its number alone, and ends
+// in a tail mark if long enough. Once both marks of a message are on the platter, so is all
+// between.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// sim/open_access.h: one vhost, one user, everything allowed: permissions are not what is simulated.
+// sim/open_access.h: one vhost, one user, everything allowed: permissions are not what is
+// simulated.
 #pragma once
 
 #include "auth/access.h"

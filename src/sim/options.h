@@ -11,13 +11,13 @@ namespace wharf::sim {
 // Faults of the broker, made on purpose, to see that the oracle finds them (bugs.h).
 enum class Bug : std::uint8_t {
   none,
-  early_sync,          // a write is reported safe before it is: confirms run ahead
-  truncating_recovery, // what the last write put on disk is gone after a restart
-  dropped_settle,      // now and then an acknowledgement is not carried out
-  doubled_delivery,    // now and then a message is handed out twice
-  dropped_publish,     // now and then a message is accepted and forgotten
-  unflagged,           // redeliveries do not say that they are
-  swapped_deliveries,  // now and then two neighbours change places
+  early_sync,           // a write is reported safe before it is: confirms run ahead
+  truncating_recovery,  // what the last write put on disk is gone after a restart
+  dropped_settle,       // now and then an acknowledgement is not carried out
+  doubled_delivery,     // now and then a message is handed out twice
+  dropped_publish,      // now and then a message is accepted and forgotten
+  unflagged,            // redeliveries do not say that they are
+  swapped_deliveries,   // now and then two neighbours change places
 };
 
 // The name for the command line; none for a name that is no bug's.
@@ -29,7 +29,7 @@ struct SimOptions {
   std::uint32_t operations = 500;  // of clients, before the broker is drained
   std::uint16_t shards = 0;        // 0: by the seed
   Bug bug = Bug::none;
-  bool verbose = false;            // every step to standard output
+  bool verbose = false;  // every step to standard output
 };
 
 struct SimReport {

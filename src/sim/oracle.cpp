@@ -7,10 +7,10 @@ namespace wharf::sim {
 
 std::string Shadow::describe(const Copy& copy) const {
   const Message& message = messages_[copy.message - 1];
-  std::string text = fmt::format("message {} (channel {}, {}, {} bytes) in {}", copy.message,
-                                 message.facts.channel,
-                                 message.facts.persistent ? "persistent" : "transient",
-                                 message.facts.body_size, plan_.queues[copy.queue].name);
+  std::string text =
+      fmt::format("message {} (channel {}, {}, {} bytes) in {}", copy.message,
+                  message.facts.channel, message.facts.persistent ? "persistent" : "transient",
+                  message.facts.body_size, plan_.queues[copy.queue].name);
   if (!copy.path.empty()) text += " after " + copy.path;
   return text;
 }
@@ -64,7 +64,8 @@ void Shadow::check_origin(const DeliveryFacts& facts, const Message& message) {
 }
 
 void Shadow::check_state(const DeliveryFacts& facts, const Copy& copy) {
-  if (copy.settled == Settled::safe) violate("delivered though settled for good: " + describe(copy));
+  if (copy.settled == Settled::safe)
+    violate("delivered though settled for good: " + describe(copy));
   if (copy.settled == Settled::read || copy.settled == Settled::told) {
     violate("delivered though settled: " + describe(copy));
   }
@@ -86,8 +87,7 @@ void Shadow::check_state(const DeliveryFacts& facts, const Copy& copy) {
 void Shadow::check_order(const DeliveryFacts& facts, const Message& message, const Copy& copy) {
   if (facts.redelivered || !facts.path.empty()) return;
   std::uint8_t priority = std::min(message.facts.priority, plan_.queues[copy.queue].priority_max);
-  MessageId& last =
-      channels_[facts.channel].last[{copy.queue, message.facts.channel, priority}];
+  MessageId& last = channels_[facts.channel].last[{copy.queue, message.facts.channel, priority}];
   if (last >= facts.message) {
     violate(fmt::format("out of order: {} behind message {}", describe(copy), last));
   }

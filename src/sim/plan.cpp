@@ -50,7 +50,8 @@ QueuePlan make_queue(Chance& chance, std::size_t index) {
       queue.durable = false;
       break;
     case 1:
-      queue.ttl_ms = static_cast<std::uint32_t>(chance.coin() ? chance.below(50) : chance.below(5000));
+      queue.ttl_ms =
+          static_cast<std::uint32_t>(chance.coin() ? chance.below(50) : chance.below(5000));
       break;
     case 2:
       queue.length_max = static_cast<std::uint32_t>(chance.between(1, 20));
@@ -192,7 +193,8 @@ std::vector<QueueIndex> route(const Plan& plan, std::string_view exchange, std::
   }
   for (const BindingPlan& binding : plan.bindings) {
     const ExchangePlan& from = plan.exchanges[binding.exchange];
-    if (from.name == exchange && matches(from.type, binding.key, key)) queues.push_back(binding.queue);
+    if (from.name == exchange && matches(from.type, binding.key, key))
+      queues.push_back(binding.queue);
   }
   std::ranges::sort(queues);
   queues.erase(std::ranges::unique(queues).begin(), queues.end());

@@ -1,6 +1,7 @@
-// sim/plan.h: what one seed decides once, before anything happens: how many of what, which features take
-// part and how often things go wrong. Not every run has everything: what is absent lets the rest show.
-// The topology is fixed for a run; queues may be deleted and declared again, bindings with them.
+// sim/plan.h: what one seed decides once, before anything happens: how many of what, which features
+// take part and how often things go wrong. Not every run has everything: what is absent lets the
+// rest show. The topology is fixed for a run; queues may be deleted and declared again, bindings
+// with them.
 #pragma once
 
 #include <cstdint>
@@ -84,11 +85,11 @@ struct Plan {
   std::uint32_t confirm_permille = 500;   // of channels
   std::uint32_t tx_permille = 100;
   std::uint32_t persistent_permille = 800;
-  std::uint32_t ttl_permille = 0;         // of messages
+  std::uint32_t ttl_permille = 0;  // of messages
   std::uint32_t large_permille = 20;
   std::uint32_t frame_max = 131072;
   std::uint64_t memory_bytes_max = 64 << 20;
-  std::uint32_t batch_max = 1;            // publishes in one go
+  std::uint32_t batch_max = 1;  // publishes in one go
   storage::StoreOptions store;
   DiskRates disk;
   FaultRates faults;

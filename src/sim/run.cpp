@@ -2,9 +2,9 @@
 
 #include <csignal>
 #include <cstring>
-#include <unistd.h>
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "sim/bugs.h"
 #include "sim/world.h"

@@ -10,8 +10,8 @@ SimReport run_seed(const SimOptions& options);
 
 struct SimTotals {
   std::uint64_t seeds = 0;
-  SimReport sum;                             // counters only
-  std::optional<SimOptions> failed;          // the first that did
+  SimReport sum;                     // counters only
+  std::optional<SimOptions> failed;  // the first that did
   std::string violation;
 };
 

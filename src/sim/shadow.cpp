@@ -91,8 +91,8 @@ void Shadow::returned(MessageId id) {
   if (!message.facts.mandatory) violate(fmt::format("message {} returned, not mandatory", id));
   if (message.returned) violate(fmt::format("message {} returned twice", id));
   message.returned = true;
-  bool was_for_somebody = std::ranges::any_of(
-      message.copies, [&](CopyId copy) { return !copies_[copy].may_be_gone; });
+  bool was_for_somebody =
+      std::ranges::any_of(message.copies, [&](CopyId copy) { return !copies_[copy].may_be_gone; });
   if (was_for_somebody && message.routed_surely) {
     violate(fmt::format("message {} returned, though a queue was there for it", id));
   }
@@ -122,8 +122,8 @@ void Shadow::confirmed(MessageId id, bool accepted) {
   make_settles_safe(channel, id);
 }
 
-// Changes become durable in their order: an acknowledgement that was read before a persistent message
-// was sent to the same queue is safe when that message is.
+// Changes become durable in their order: an acknowledgement that was read before a persistent
+// message was sent to the same queue is safe when that message is.
 void Shadow::make_settles_safe(Channel& channel, MessageId confirmed) {
   const Message& message = messages_[confirmed - 1];
   if (!message.facts.persistent) return;
@@ -155,7 +155,8 @@ void Shadow::transaction_done(ChannelUid uid, bool committed) {
   }
   channel.transaction.clear();
   for (CopyId id : channel.transaction_settles) {
-    if (committed && copies_[id].settled != Settled::no && plan_.queues[copies_[id].queue].durable) {
+    if (committed && copies_[id].settled != Settled::no &&
+        plan_.queues[copies_[id].queue].durable) {
       copies_[id].settled = Settled::safe;
     }
   }
@@ -273,7 +274,8 @@ void Shadow::channel_ended(ChannelUid uid) {
 void Shadow::restarted(bool clean) {
   while (!channels_.empty()) channel_ended(channels_.begin()->first);
   for (Copy& copy : copies_) {
-    bool outlives = messages_[copy.message - 1].facts.persistent && plan_.queues[copy.queue].durable;
+    bool outlives =
+        messages_[copy.message - 1].facts.persistent && plan_.queues[copy.queue].durable;
     if (copy.owed == Owed::until_restart && !(clean && outlives)) copy.owed = Owed::no;
     if (copy.settled == Settled::told || copy.settled == Settled::read) {
       if (clean && copy.settled == Settled::read) continue;

@@ -1,13 +1,15 @@
-// sim/shadow.h: the model that knows every message of a run, and the oracle over it. Clients tell what
-// they send and what they are told; the world tells when the broker dies. The first thing that cannot be
-// is kept as the violation.
+// sim/shadow.h: the model that knows every message of a run, and the oracle over it. Clients tell
+// what they send and what they are told; the world tells when the broker dies. The first thing that
+// cannot be is kept as the violation.
 //
 // What is promised here (docs/simulator.md lists it with reasons):
-//  - a confirmed persistent message in a durable queue is delivered and settled, or dead-lettered, or
-//    given up by a declared limit, a purge or a deletion, or found at the end; and it was on the platter
-//    when the confirm left
+//  - a confirmed persistent message in a durable queue is delivered and settled, or dead-lettered,
+//  or
+//    given up by a declared limit, a purge or a deletion, or found at the end; and it was on the
+//    platter when the confirm left
 //  - without a restart the same holds for every message that the broker is known to have read
-//  - nothing is delivered that was not sent, to a queue that it was not for, or after it was settled
+//  - nothing is delivered that was not sent, to a queue that it was not for, or after it was
+//  settled
 //    where the broker has said so
 //  - one holder at a time; a second delivery says that it is one; order of a channel within a queue
 #pragma once
@@ -48,11 +50,11 @@ struct DeliveryFacts {
   ChannelUid channel = 0;
   QueueIndex queue = 0;
   MessageId message = 0;
-  std::string path;          // its deaths, newest first; empty for one that came straight
-  std::string died_in;       // the queue of the newest death
-  bool expired = false;      // that death's reason
+  std::string path;      // its deaths, newest first; empty for one that came straight
+  std::string died_in;   // the queue of the newest death
+  bool expired = false;  // that death's reason
   bool redelivered = false;
-  bool leased = true;        // false: settled as it left
+  bool leased = true;               // false: settled as it left
   std::uint64_t queue_changes = 0;  // of the queue, when the consumer began
 };
 
@@ -72,7 +74,7 @@ class Shadow {
   void return_leaves(MessageId message) { messages_[message - 1].return_left = true; }
   void confirm_leaves(MessageId message);
   void confirmed(MessageId message, bool accepted);
-  void transaction_sent(ChannelUid channel);   // commit
+  void transaction_sent(ChannelUid channel);  // commit
   void commit_leaves(ChannelUid channel);
   void transaction_done(ChannelUid channel, bool committed);
 
@@ -100,8 +102,8 @@ class Shadow {
   // What the channel holds goes back, as soon as the broker gets to it.
   void releasing(ChannelUid channel);
   void channel_ended(ChannelUid channel);
-  // The broker died (or stopped) and forgot what was not on disk. A clean stop forgets only what was
-  // never meant to be there.
+  // The broker died (or stopped) and forgot what was not on disk. A clean stop forgets only what
+  // was never meant to be there.
   void restarted(bool clean);
   // The bytes of these messages were damaged at rest, and the broker said so.
   void damaged(const std::vector<MessageId>& messages);
@@ -134,10 +136,10 @@ class Shadow {
     Settled settled = Settled::no;
     ChannelUid holder = 0;
     std::uint32_t deliveries = 0;
-    bool may_be_gone = false;     // settled, purged or deleted, perhaps
-    bool refused = false;         // settled by refusing it
+    bool may_be_gone = false;  // settled, purged or deleted, perhaps
+    bool refused = false;      // settled by refusing it
     bool drained = false;
-    bool archived = false;        // the same death may yield another copy after a restart
+    bool archived = false;                // the same death may yield another copy after a restart
     std::optional<std::uint64_t> buried;  // the queue was deleted; its changes count by then
   };
 
@@ -150,16 +152,16 @@ class Shadow {
     bool confirmed = false;
     bool returned = false;
     bool return_left = false;
-    bool routed_surely = true;   // every queue that it is for was ready when it was sent
+    bool routed_surely = true;  // every queue that it is for was ready when it was sent
   };
 
   struct QueueModel {
     QueueState state = QueueState::missing;
     std::uint64_t changes = 0;
-    std::uint32_t purges = 0;          // under way
-    bool ever_disturbed = false;       // purged or deleted at some time
-    bool may_redeliver = false;        // somebody gave something back, or died
-    bool may_leak = false;             // a reader without acknowledgements died
+    std::uint32_t purges = 0;     // under way
+    bool ever_disturbed = false;  // purged or deleted at some time
+    bool may_redeliver = false;   // somebody gave something back, or died
+    bool may_leak = false;        // a reader without acknowledgements died
     std::vector<CopyId> copies;
   };
 

@@ -66,8 +66,8 @@ SimBroker::SimBroker(const SimOptions& options, const Plan& plan, SimClock& cloc
   formats_.add(amqp::amqp_format, amqp::read_headers);
   for (broker::ShardIndex i = 0; i < plan.shards; ++i) {
     chances_.push_back(std::make_unique<Chance>(options.seed, Stream::broker, i));
-    disks_.push_back(std::make_unique<SimDisk>(clock, options.seed, i, plan.disk,
-                                               disk_capacity_bytes));
+    disks_.push_back(
+        std::make_unique<SimDisk>(clock, options.seed, i, plan.disk, disk_capacity_bytes));
     buggy_disks_.push_back(make_buggy_disk(bug_, *disks_.back()));
   }
 }
@@ -165,8 +165,8 @@ std::string SimBroker::recover_twice(std::uint64_t cut_after) {
       SeededRandom random(cut_after);
       // The second life is cut short; the third must find what the first found.
       if (life == 1) disk.cut_after(cut_after);
-      Result<std::unique_ptr<storage::Store>> store = storage::Store::open(
-          disk, clock_, random, plan_.store, sink, [](ByteVector&) {}, report);
+      Result<std::unique_ptr<storage::Store>> store =
+          storage::Store::open(disk, clock_, random, plan_.store, sink, [](ByteVector&) {}, report);
       if (life != 1 && !store) {
         return fmt::format("shard {} does not open: {}", i, store.error().why);
       }

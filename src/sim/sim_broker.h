@@ -1,5 +1,6 @@
-// sim/sim_broker.h: the real broker, all its shards on simulated disks, without threads: turns happen
-// when the scheduler says so. It dies, is stopped and comes back on what its disks then hold.
+// sim/sim_broker.h: the real broker, all its shards on simulated disks, without threads: turns
+// happen when the scheduler says so. It dies, is stopped and comes back on what its disks then
+// hold.
 #pragma once
 
 #include <functional>
@@ -52,8 +53,8 @@ class SimBroker {
   void kill();
   // Seals the logs. REQUIRES: all sessions detached and all turns done.
   void stop();
-  // What recovery makes of a copy of the disks, twice over, with a power cut in between: empty when both
-  // agree, else what differs.
+  // What recovery makes of a copy of the disks, twice over, with a power cut in between: empty when
+  // both agree, else what differs.
   std::string recover_twice(std::uint64_t cut_after);
 
   bool up() const { return !shards_.empty(); }

@@ -343,7 +343,8 @@ void SimDisk::lose_sectors(Node& node) {
     for (std::uint64_t done = 0; done < write.before.size();) {
       std::uint64_t offset = write.offset + done;
       std::uint64_t sector = offset / sector_size;
-      std::uint64_t size = std::min((sector + 1) * sector_size - offset, write.before.size() - done);
+      std::uint64_t size =
+          std::min((sector + 1) * sector_size - offset, write.before.size() - done);
       if (!kept.contains(sector)) {
         if (chance_.permille(keep_permille)) {
           kept.insert(sector);
@@ -382,8 +383,9 @@ void SimDisk::zero(const Extent& extent) {
   Node* node = find(extent.file);
   if (!node || extent.offset >= node->data.size()) return;
   auto at = node->data.begin() + static_cast<std::ptrdiff_t>(extent.offset);
-  std::fill(at, at + static_cast<std::ptrdiff_t>(
-                         std::min<std::uint64_t>(extent.size, node->data.size() - extent.offset)),
+  std::fill(at,
+            at + static_cast<std::ptrdiff_t>(
+                     std::min<std::uint64_t>(extent.size, node->data.size() - extent.offset)),
             std::byte{0});
 }
 

@@ -1,12 +1,13 @@
-// sim/sim_disk.h: a disk in memory that behaves as badly as a real one may. It knows what the process
-// sees (the page cache), what is on the platter, and which sectors are in between.
+// sim/sim_disk.h: a disk in memory that behaves as badly as a real one may. It knows what the
+// process sees (the page cache), what is on the platter, and which sectors are in between.
 //
-// The owner submits; the scheduler calls step(). A request is queued, then started (its data is visible,
-// not safe), then completed (safe, and answered). Time: a request takes 50 us to 2 ms, or stalls.
-// A power cut keeps any subset of the 512-byte sectors that were started and not completed, and any
-// outcome of the name change that was under way. A kill of the process loses only what was not started;
-// what the cache then holds is lost by a later power cut, unless a sync of that file came between.
-// Inline mode is for opening and closing, when the owner blocks: requests are carried out as they come.
+// The owner submits; the scheduler calls step(). A request is queued, then started (its data is
+// visible, not safe), then completed (safe, and answered). Time: a request takes 50 us to 2 ms, or
+// stalls. A power cut keeps any subset of the 512-byte sectors that were started and not completed,
+// and any outcome of the name change that was under way. A kill of the process loses only what was
+// not started; what the cache then holds is lost by a later power cut, unless a sync of that file
+// came between. Inline mode is for opening and closing, when the owner blocks: requests are carried
+// out as they come.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// sim/trace.h: what happened in a run, as a number that two equal runs share, and as text for a reader.
+// sim/trace.h: what happened in a run, as a number that two equal runs share, and as text for a
+// reader.
 #pragma once
 
 #include <cstdint>

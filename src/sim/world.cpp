@@ -17,7 +17,8 @@ amqp::AmqpOptions make_amqp_options(Chance& chance) {
   options.heartbeat_s = 0;
   options.handshake_timeout = std::chrono::hours(24);
   options.ack_timeout = Duration::zero();
-  if (chance.permille(300)) options.credit_messages = static_cast<std::uint32_t>(chance.between(1, 10));
+  if (chance.permille(300))
+    options.credit_messages = static_cast<std::uint32_t>(chance.between(1, 10));
   if (chance.permille(300)) options.credit_bytes = chance.between(1, 20'000);
   if (chance.permille(300)) options.output_high = chance.between(4'000, 64'000);
   return options;
@@ -45,8 +46,8 @@ World::World(const SimOptions& options)
                 return owner && broker_.disk(*owner).has_synced(message, body_size);
               }) {
   for (std::size_t i = 0; i < plan_.clients; ++i) {
-    clients_.push_back(std::make_unique<Client>(i, plan_, options.seed, shadow_, clock_, trace_,
-                                                last_uid_));
+    clients_.push_back(
+        std::make_unique<Client>(i, plan_, options.seed, shadow_, clock_, trace_, last_uid_));
   }
   connections_.resize(clients_.size());
   steps_max_ = steps_base + steps_per_operation * options.operations;
@@ -166,7 +167,8 @@ void World::carry_out(const Choice& choice) {
     case Action::flush: {
       std::size_t index = choice.index;
       bool orphan = index >= connections_.size();
-      Connection& connection = orphan ? *orphans_[index - connections_.size()] : *connections_[index];
+      Connection& connection =
+          orphan ? *orphans_[index - connections_.size()] : *connections_[index];
       std::size_t size = connection.flushable();
       return connection.flush(chance_.coin() ? size : chance_.skewed(size));
     }
@@ -248,10 +250,9 @@ void World::check_waits() {
   for (const auto& client : clients_) {
     std::optional<Instant> since = client->waiting_since();
     if (!since || client->blocked() || clock_.now() - *since < wait_max) continue;
-    shadow_.violate(fmt::format("no answer: a client has waited for {} for {} s",
-                                client->waiting_for(),
-                                std::chrono::duration_cast<std::chrono::seconds>(
-                                    clock_.now() - *since).count()));
+    shadow_.violate(fmt::format(
+        "no answer: a client has waited for {} for {} s", client->waiting_for(),
+        std::chrono::duration_cast<std::chrono::seconds>(clock_.now() - *since).count()));
   }
 }
 

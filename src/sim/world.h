@@ -1,7 +1,7 @@
-// sim/world.h: one run. The seed chooses, step by step, what happens next among all that can: a turn of a
-// shard, a step of a disk, a client's operation, some bytes moving in either direction, time passing, a
-// connection cut, the power gone. When the clients have done their share, the broker is restarted a last
-// time, emptied, and the books are closed.
+// sim/world.h: one run. The seed chooses, step by step, what happens next among all that can: a
+// turn of a shard, a step of a disk, a client's operation, some bytes moving in either direction,
+// time passing, a connection cut, the power gone. When the clients have done their share, the
+// broker is restarted a last time, emptied, and the books are closed.
 #pragma once
 
 #include <memory>
@@ -84,8 +84,8 @@ class World {
   std::vector<std::unique_ptr<Connection>> connections_;  // of the client of that index, or null
   std::vector<std::unique_ptr<Connection>> orphans_;      // whose client has hung up
   std::vector<Choice> choices_;
-  std::optional<Instant> healed_at_;   // when a disk that is full or broken is mended
-  std::vector<MessageId> at_risk_;     // in blocks in which a bit was flipped
+  std::optional<Instant> healed_at_;  // when a disk that is full or broken is mended
+  std::vector<MessageId> at_risk_;    // in blocks in which a bit was flipped
   bool flipped_ = false;
   bool accept_damage_ = false;
   bool faults_on_ = true;

@@ -63,7 +63,8 @@ std::uint64_t World::drain_round() {
   steps_max_ = steps_ + 200'000;
   while (!failed() && !client.drain_round_done()) {
     if (steps_ >= steps_max_) {
-      shadow_.violate("no answer: the broker cannot be emptied, waiting for " + client.waiting_for());
+      shadow_.violate("no answer: the broker cannot be emptied, waiting for " +
+                      client.waiting_for());
     } else if (!step()) {
       shadow_.violate("no answer: all is quiet, waiting for " + client.waiting_for());
     }
@@ -78,8 +79,9 @@ void World::check_empty() {
     if (stats.ready == 0 && stats.leased == 0 && stats.memory_bytes == 0 && stats.sessions == 0) {
       continue;
     }
-    shadow_.violate(fmt::format("shard {} is empty and holds {} ready, {} leased, {} bytes, {} sessions",
-                                i, stats.ready, stats.leased, stats.memory_bytes, stats.sessions));
+    shadow_.violate(
+        fmt::format("shard {} is empty and holds {} ready, {} leased, {} bytes, {} sessions", i,
+                    stats.ready, stats.leased, stats.memory_bytes, stats.sessions));
   }
 }
 

@@ -51,7 +51,8 @@ void World::break_disk(bool broken) {
   } else {
     disk.fill_up();
   }
-  healed_at_ = clock_.now() + chance_.between(std::chrono::milliseconds(1), std::chrono::seconds(20));
+  healed_at_ =
+      clock_.now() + chance_.between(std::chrono::milliseconds(1), std::chrono::seconds(20));
 }
 
 // A shard whose log has failed stays so until it is started again.

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::uint64_t segment_magic = 0x4745534652414857;  // "WHARFSEG"
 constexpr std::uint16_t segment_version = 1;
-constexpr std::uint32_t block_magic = 0x4b4c4257;            // "WBLK"
+constexpr std::uint32_t block_magic = 0x4b4c4257;  // "WBLK"
 constexpr std::uint8_t block_version = 1;
 
 bool all_zero(Bytes bytes) {
@@ -42,7 +42,8 @@ void encode_segment_header(const SegmentHeader& header, const ShardKey& key,
 }
 
 Result<SegmentHeader> decode_segment_header(Bytes page, const ShardKey& key) {
-  if (page.size() != segment_header_bytes) return fault(Errc::malformed, "segment header cut short");
+  if (page.size() != segment_header_bytes)
+    return fault(Errc::malformed, "segment header cut short");
   Reader in(page);
   if (in.le<std::uint64_t>() != segment_magic) return fault(Errc::malformed, "no segment header");
   if (in.le<std::uint16_t>() != segment_version) {

@@ -1,5 +1,5 @@
-// storage/block.h: the frame of the log: segment headers and commit blocks. Pure: bytes to values and
-// back. Bytes: docs/formats/segment.md.
+// storage/block.h: the frame of the log: segment headers and commit blocks. Pure: bytes to values
+// and back. Bytes: docs/formats/segment.md.
 #pragma once
 
 #include <cstdint>
@@ -34,16 +34,16 @@ struct BlockHeader {
   static constexpr std::uint8_t flag_seal = 2;  // clean stop: nothing follows in this segment
 
   std::uint64_t generation = 0;
-  std::uint64_t sequence = 0;   // of the block: 1, 2, 3, ... over all segments
-  std::uint64_t durable = 0;    // highest block known to be durable when this one was closed
+  std::uint64_t sequence = 0;  // of the block: 1, 2, 3, ... over all segments
+  std::uint64_t durable = 0;   // highest block known to be durable when this one was closed
   std::uint32_t payload_bytes = 0;
   std::uint32_t record_count = 0;
   std::uint32_t payload_crc = 0;
   std::uint32_t epoch = 0;
   std::uint64_t previous_hash = 0;
   std::uint8_t flags = 0;
-  std::uint8_t depth = 0;       // blocks that may be in flight at once
-  std::uint32_t header_crc = 0; // set by encode and decode
+  std::uint8_t depth = 0;        // blocks that may be in flight at once
+  std::uint32_t header_crc = 0;  // set by encode and decode
 
   std::uint64_t total_bytes() const { return round_to_page(block_header_bytes + payload_bytes); }
 };

@@ -124,8 +124,11 @@ Lane& Catalog::add(LaneRef ref, std::uint64_t charge, bool is_volatile, std::uin
     ++tail->live;
   } else {
     if (!tail) lane.settled.raise_floor(ref.sequence);
-    lane.extents.push_back({.segment = segment, .first = ref.sequence, .last = ref.sequence,
-                            .live = 1, .tag = next_tag_++});
+    lane.extents.push_back({.segment = segment,
+                            .first = ref.sequence,
+                            .last = ref.sequence,
+                            .live = 1,
+                            .tag = next_tag_++});
   }
   lane.next = ref.sequence + 1;
   ++lane.count;
@@ -200,7 +203,8 @@ std::uint64_t Catalog::settle_range(Lane& lane, Sequence first, Sequence last) {
     Sequence to = std::min(last, lane.extents[index].last);
     std::uint64_t fresh = unsettled(lane, from, to);
     if (lane.transient) {
-      // What is below the members' floor and alive is volatile, so this counts exactly what is both.
+      // What is below the members' floor and alive is volatile, so this counts exactly what is
+      // both.
       for (Sequence s = from; s <= to; ++s) {
         if (lane.settled.contains(s) || !lane.transient->members.contains(s)) continue;
         std::uint64_t mean = lane.transient->charge / lane.transient->count;
@@ -253,7 +257,10 @@ bool Catalog::relocate(LaneRef ref, std::uint64_t from, std::uint64_t to) {
     before->last = ref.sequence;
     ++before->live;
   } else {
-    pieces.push_back({.segment = to, .first = ref.sequence, .last = ref.sequence, .live = 1,
+    pieces.push_back({.segment = to,
+                      .first = ref.sequence,
+                      .last = ref.sequence,
+                      .live = 1,
                       .tag = next_tag_++});
   }
   if (source.live > below + 1) {

@@ -1,19 +1,20 @@
-// storage/catalog.h: what the log means: which records of which lane are alive, and in which segment
-// each lies. The state is a function of the log's records alone; the running store and recovery apply
-// the same calls in the same order.
+// storage/catalog.h: what the log means: which records of which lane are alive, and in which
+// segment each lies. The state is a function of the log's records alone; the running store and
+// recovery apply the same calls in the same order.
 //
-// A lane's live records lie in *extents*: runs of sequences in one segment, disjoint and ascending. A
-// record is alive when an extent covers it and it is not settled; gaps inside an extent count as
+// A lane's live records lie in *extents*: runs of sequences in one segment, disjoint and ascending.
+// A record is alive when an extent covers it and it is not settled; gaps inside an extent count as
 // settled. A segment counts the live records in it: at 0 nothing of it is needed any more.
 //
 // Memory: about 250 bytes a lane, 48 an extent, and the pages of SequenceSet. Nothing a record.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "storage/offsets.h"
 #include "storage/record.h"
@@ -27,8 +28,9 @@ struct Extent {
   Sequence first = 0;
   Sequence last = 0;
   std::uint32_t live = 0;
-  std::uint32_t tag = 0;         // tells extents of one run of the process apart
-  std::uint32_t blob_offset = 0; // of the lane's offsets in the segment's index file, once there is one
+  std::uint32_t tag = 0;  // tells extents of one run of the process apart
+  std::uint32_t blob_offset =
+      0;  // of the lane's offsets in the segment's index file, once there is one
   std::uint32_t blob_bytes = 0;
 };
 
@@ -50,7 +52,8 @@ struct Lane {
   std::map<Sequence, std::uint32_t> failures;
   std::unique_ptr<VolatilePart> transient;  // only while there are such
 
-  // Notes of SegmentOffsets and of SettleBatch: the lane's slot there, valid for that segment, block.
+  // Notes of SegmentOffsets and of SettleBatch: the lane's slot there, valid for that segment,
+  // block.
   std::uint64_t offsets_segment = 0;
   std::uint32_t offsets_slot = 0;
   std::uint32_t settles_slot = 0;
@@ -62,13 +65,13 @@ struct Lane {
 
 struct Segment {
   std::uint64_t number = 0;
-  std::uint64_t end = 0;      // bytes in use; of the newest one, so far
-  std::uint64_t refs = 0;     // stored in it, dead ones too
+  std::uint64_t end = 0;   // bytes in use; of the newest one, so far
+  std::uint64_t refs = 0;  // stored in it, dead ones too
   std::uint64_t live = 0;
   // Of this run of the process only:
-  std::uint32_t pins = 0;     // reads on their way: the file may not be recycled
-  bool sealed = false;        // nothing is added any more
-  bool stuck = false;         // holds a damaged record, which cannot be moved
+  std::uint32_t pins = 0;  // reads on their way: the file may not be recycled
+  bool sealed = false;     // nothing is added any more
+  bool stuck = false;      // holds a damaged record, which cannot be moved
   bool releasing = false;
 };
 
@@ -91,9 +94,11 @@ class Catalog {
   // The record moved. False, and nothing done, when it is not alive in segment `from`.
   bool relocate(LaneRef ref, std::uint64_t from, std::uint64_t to);
   Settled settle(Lane& lane, Sequence sequence, std::uint64_t charge);
-  // Whatever of first..last is alive; returns how many were. The charge is the caller's to subtract.
+  // Whatever of first..last is alive; returns how many were. The charge is the caller's to
+  // subtract.
   std::uint64_t settle_range(Lane& lane, Sequence first, Sequence last);
-  // Everything below `end`. The charge goes down in proportion, exactly only when the lane gets empty.
+  // Everything below `end`. The charge goes down in proportion, exactly only when the lane gets
+  // empty.
   void settle_below(Lane& lane, Sequence end);
   // The first extent whose last is not below `sequence`, as an index into lane.extents.
   static std::size_t extent_at(const Lane& lane, Sequence sequence);

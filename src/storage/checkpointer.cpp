@@ -49,7 +49,8 @@ void Checkpointer::begin() {
   Buffer file = encode();
   if (target_.end == super_.snapshot) return;
   stage_ = Stage::snapshot;
-  io_.submit({.kind = DiskRequest::Kind::replace, .file = snapshot_name(target_.end),
+  io_.submit({.kind = DiskRequest::Kind::replace,
+              .file = snapshot_name(target_.end),
               .data = std::move(file)},
              [this](Result<Buffer> done) {
                stage_ = done ? Stage::waiting : Stage::idle;
@@ -156,10 +157,10 @@ Result<void> Checkpointer::write_blocking(bool clean) {
   next_super_ = next_super(clean);
   Buffer page(superblock_bytes);
   encode_superblock(next_super_, page.writable());
-  Result<void> written = io_.disk().execute(
-      {.kind = DiskRequest::Kind::replace,
-       .file = super_name(static_cast<unsigned>(next_super_.sequence % 2)),
-       .data = std::move(page)});
+  Result<void> written =
+      io_.disk().execute({.kind = DiskRequest::Kind::replace,
+                          .file = super_name(static_cast<unsigned>(next_super_.sequence % 2)),
+                          .data = std::move(page)});
   if (written) on_super_written(true);
   return written;
 }
@@ -172,9 +173,10 @@ Result<void> Checkpointer::write_super_blocking() {
   ++next.sequence;
   Buffer page(superblock_bytes);
   encode_superblock(next, page.writable());
-  Result<void> written = io_.disk().execute(
-      {.kind = DiskRequest::Kind::replace,
-       .file = super_name(static_cast<unsigned>(next.sequence % 2)), .data = std::move(page)});
+  Result<void> written =
+      io_.disk().execute({.kind = DiskRequest::Kind::replace,
+                          .file = super_name(static_cast<unsigned>(next.sequence % 2)),
+                          .data = std::move(page)});
   if (written) super_ = next;
   return written;
 }

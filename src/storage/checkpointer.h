@@ -1,7 +1,7 @@
-// storage/checkpointer.h: writes snapshots and superblocks, and gives segments back that neither a live
-// record nor a replay needs. In order: snapshot on disk, log durable up to it, superblock; then RELEASE
-// records for dead segments, and when those are durable, the files.
-// Memory: the snapshot being written.
+// storage/checkpointer.h: writes snapshots and superblocks, and gives segments back that neither a
+// live record nor a replay needs. In order: snapshot on disk, log durable up to it, superblock;
+// then RELEASE records for dead segments, and when those are durable, the files. Memory: the
+// snapshot being written.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,15 @@ class Checkpointer {
   Checkpointer(Io& io, Catalog& catalog, Wal& wal, SegmentPool& pool, OffsetTable& offsets,
                const StoreOptions& options, const Superblock& super, Lsn older_snapshot,
                StateSource source)
-      : io_(io), catalog_(catalog), wal_(wal), pool_(pool), offsets_(offsets), options_(options),
-        source_(std::move(source)), super_(super), older_snapshot_(older_snapshot),
+      : io_(io),
+        catalog_(catalog),
+        wal_(wal),
+        pool_(pool),
+        offsets_(offsets),
+        options_(options),
+        source_(std::move(source)),
+        super_(super),
+        older_snapshot_(older_snapshot),
         kept_{older_snapshot, super.snapshot} {}
 
   void pump(Instant now);
@@ -61,16 +68,16 @@ class Checkpointer {
   OffsetTable& offsets_;
   const StoreOptions& options_;
   StateSource source_;
-  Superblock super_;          // the last one written
-  Superblock next_super_;     // the one being written
+  Superblock super_;       // the last one written
+  Superblock next_super_;  // the one being written
   Lsn older_snapshot_;
-  std::vector<Lsn> kept_;     // snapshot files that stay
+  std::vector<Lsn> kept_;  // snapshot files that stay
   Stage stage_ = Stage::idle;
-  Chain target_;              // of the snapshot under way
+  Chain target_;  // of the snapshot under way
   std::uint64_t snapshot_bytes_ = 0;
   std::uint64_t snapshots_ = 0;
   std::vector<Released> released_;
-  Lsn looked_at_ = 0;         // durable end when dead segments were last looked for
+  Lsn looked_at_ = 0;  // durable end when dead segments were last looked for
   Instant retry_at_{};
 };
 

@@ -10,7 +10,7 @@ namespace wharf::storage {
 namespace {
 
 constexpr std::uint64_t whole = 1000;
-constexpr std::uint64_t nearly_dead = 50;   // worth cleaning whatever the rest looks like
+constexpr std::uint64_t nearly_dead = 50;  // worth cleaning whatever the rest looks like
 constexpr std::uint64_t mostly_dead = 500;
 constexpr std::uint64_t log_is_thin = 600;  // all segments together
 
@@ -23,8 +23,8 @@ std::uint64_t Cleaner::live_share(const Segment& segment) const {
   return std::min(whole, static_cast<std::uint64_t>(share * static_cast<double>(whole)));
 }
 
-// A queue that is drained in order leaves segments that are half dead for a moment; copying those would
-// be waste. So a half dead one is cleaned only when the log as a whole is thin.
+// A queue that is drained in order leaves segments that are half dead for a moment; copying those
+// would be waste. So a half dead one is cleaned only when the log as a whole is thin.
 std::uint64_t Cleaner::choose() const {
   std::uint64_t count = 0;
   std::uint64_t sum = 0;

@@ -1,8 +1,7 @@
-// storage/cleaner.h: keeps a few old records from holding whole segments: copies the live records of
-// segments that are mostly dead to the head of the log, a window a turn, so that the segments die and
-// are recycled. Safe at every crash point by the rule in docs/formats/segment.md: a record lies where
-// the last record of the log that names it says.
-// Memory: one window.
+// storage/cleaner.h: keeps a few old records from holding whole segments: copies the live records
+// of segments that are mostly dead to the head of the log, a window a turn, so that the segments
+// die and are recycled. Safe at every crash point by the rule in docs/formats/segment.md: a record
+// lies where the last record of the log that names it says. Memory: one window.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +21,12 @@ class Cleaner {
  public:
   Cleaner(Io& io, Catalog& catalog, Wal& wal, SegmentPool& pool, OffsetTable& offsets,
           const StoreOptions& options, const ShardKey& key)
-      : io_(io), catalog_(catalog), wal_(wal), pool_(pool), offsets_(offsets), options_(options),
+      : io_(io),
+        catalog_(catalog),
+        wal_(wal),
+        pool_(pool),
+        offsets_(offsets),
+        options_(options),
         key_(key) {}
 
   void pump();
@@ -47,7 +51,7 @@ class Cleaner {
   const StoreOptions& options_;
   const ShardKey key_;
   std::optional<SegmentWalk> walk_;
-  std::vector<LaneRef> live_;     // of the record at hand
+  std::vector<LaneRef> live_;  // of the record at hand
   std::uint64_t relocated_ = 0;
   Lsn looked_at_ = 0;
 };

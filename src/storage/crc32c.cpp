@@ -1,8 +1,8 @@
 #include "storage/crc32c.h"
 
-#include <isa-l/crc.h>
-
 #include <climits>
+
+#include <isa-l/crc.h>
 
 #include "base/assert.h"
 

@@ -16,15 +16,24 @@ namespace {
 
 const char* name_of(RecordType type) {
   switch (type) {
-    case RecordType::message: return "message";
-    case RecordType::relocated: return "relocated";
-    case RecordType::settled: return "settled";
-    case RecordType::failures: return "failures";
-    case RecordType::deliverable: return "deliverable";
-    case RecordType::drop_lane: return "drop_lane";
-    case RecordType::settle_below: return "settle_below";
-    case RecordType::meta: return "meta";
-    case RecordType::release: return "release";
+    case RecordType::message:
+      return "message";
+    case RecordType::relocated:
+      return "relocated";
+    case RecordType::settled:
+      return "settled";
+    case RecordType::failures:
+      return "failures";
+    case RecordType::deliverable:
+      return "deliverable";
+    case RecordType::drop_lane:
+      return "drop_lane";
+    case RecordType::settle_below:
+      return "settle_below";
+    case RecordType::meta:
+      return "meta";
+    case RecordType::release:
+      return "release";
   }
   return "unknown";
 }
@@ -69,6 +78,11 @@ class Dump {
     Result<Buffer> bytes = disk_.read(file, 0, *size);
     if (!bytes) return std::unexpected(bytes.error());
     Bytes all = bytes->bytes();
+    if (std::ranges::all_of(all.first(std::min(all.size(), segment_header_bytes)),
+                            [](std::byte byte) { return byte == std::byte{0}; })) {
+      out_ << file << ": allocated ahead\n";
+      return {};
+    }
     Result<SegmentHeader> header =
         all.size() < segment_header_bytes
             ? fault(Errc::malformed, "shorter than its header")
@@ -80,8 +94,8 @@ class Dump {
     }
     ++summary_.segments;
     std::uint64_t end = blocks(all, header->number);
-    out_ << file << ": segment " << header->number << ", epoch " << header->epoch << ", "
-         << end << " of " << all.size() << " bytes used\n";
+    out_ << file << ": segment " << header->number << ", epoch " << header->epoch << ", " << end
+         << " of " << all.size() << " bytes used\n";
     return {};
   }
 
@@ -129,15 +143,13 @@ class Dump {
       case RecordType::message:
         if (found.is_volatile) out_ << ", volatile";
         out_ << ", charge " << found.charge << ", in";
-        found.each_ref([&](LaneRef ref) {
-          out_ << " lane " << ref.lane.value() << " #" << ref.sequence;
-        });
+        found.each_ref(
+            [&](LaneRef ref) { out_ << " lane " << ref.lane.value() << " #" << ref.sequence; });
         break;
       case RecordType::settled:
         out_ << ", lane " << found.ref.lane.value() << ", charge " << found.charge << ":";
-        found.each_range([&](SequenceRange range) {
-          out_ << " #" << range.first << "-" << range.last;
-        });
+        found.each_range(
+            [&](SequenceRange range) { out_ << " #" << range.first << "-" << range.last; });
         break;
       case RecordType::failures:
       case RecordType::deliverable:
@@ -146,8 +158,12 @@ class Dump {
         out_ << ", lane " << found.ref.lane.value() << " #" << found.ref.sequence;
         if (found.type == RecordType::failures) out_ << ", " << found.failures << " times";
         break;
-      case RecordType::release: out_ << ", segment " << found.segment; break;
-      case RecordType::meta: out_ << ", " << found.payload.size() << " bytes of the catalog"; break;
+      case RecordType::release:
+        out_ << ", segment " << found.segment;
+        break;
+      case RecordType::meta:
+        out_ << ", " << found.payload.size() << " bytes of the catalog";
+        break;
     }
     out_ << '\n';
   }

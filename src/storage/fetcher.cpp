@@ -99,8 +99,10 @@ void Fetcher::load_blob(const std::shared_ptr<Job>& job, Lane& lane, const Exten
   if (extent.blob_bytes == 0 || rebuilding(segment)) return rebuild(segment);
   job->waiting_blob = true;
   std::uint64_t bytes = stored_blob_bytes(extent.blob_bytes);
-  io_.submit({.kind = DiskRequest::Kind::read, .file = index_name(segment),
-              .offset = extent.blob_offset, .size = bytes},
+  io_.submit({.kind = DiskRequest::Kind::read,
+              .file = index_name(segment),
+              .offset = extent.blob_offset,
+              .size = bytes},
              [this, job, segment, lane = lane.id](Result<Buffer> read) {
                job->waiting_blob = false;
                Result<Bytes> blob = fault(Errc::malformed, "no index");
@@ -118,8 +120,8 @@ void Fetcher::remember_blob(BlobKey key, const Buffer& blob) {
   it->second = {blob, ++use_clock_};
   blob_bytes_ += blob.size();
   while (blob_bytes_ > blob_cache_bytes && blobs_.size() > 1) {
-    auto oldest = std::ranges::min_element(
-        blobs_, {}, [](const auto& entry) { return entry.second.used_at; });
+    auto oldest = std::ranges::min_element(blobs_, {},
+                                           [](const auto& entry) { return entry.second.used_at; });
     blob_bytes_ -= oldest->second.blob.size();
     blobs_.erase(oldest);
   }
@@ -142,8 +144,8 @@ bool Fetcher::choose(Job& job, Lane& lane, const Extent& extent, Bytes blob) {
       rebuild(extent.segment);
       return false;
     }
-    bool outside = entry->sequence < std::max(job.from, extent.first) ||
-                   entry->sequence > extent.last;
+    bool outside =
+        entry->sequence < std::max(job.from, extent.first) || entry->sequence > extent.last;
     if (outside || lane.settled.contains(entry->sequence)) continue;
     bool first = job.records.empty() && count == 0;
     if (!first && entry->bytes > job.bytes_left) {
@@ -201,8 +203,10 @@ void Fetcher::start_reads(const std::shared_ptr<Job>& job) {
     ++job->reads_out;
     std::uint64_t number = job->segment;
     ++catalog_.segment(number)->pins;
-    io_.submit({.kind = DiskRequest::Kind::read, .file = wal_name(number),
-                .offset = piece.offset, .size = piece.bytes},
+    io_.submit({.kind = DiskRequest::Kind::read,
+                .file = wal_name(number),
+                .offset = piece.offset,
+                .size = piece.bytes},
                [this, job, i, number](Result<Buffer> read) {
                  Segment* segment = catalog_.segment(number);
                  ASSERT(segment && segment->pins > 0 && job->reads_out > 0);
@@ -244,12 +248,11 @@ bool Fetcher::take_record(Job& job, const Piece& piece, const OffsetEntry& entry
     record = decode_record(piece.data->bytes().subspan(at, entry.bytes), true);
   }
   bool ours = false;
-  bool stored = record && (record->type == RecordType::message ||
-                           record->type == RecordType::relocated);
+  bool stored =
+      record && (record->type == RecordType::message || record->type == RecordType::relocated);
   if (stored) {
-    record->each_ref([&](LaneRef ref) {
-      ours |= ref.lane == lane.id && ref.sequence == entry.sequence;
-    });
+    record->each_ref(
+        [&](LaneRef ref) { ours |= ref.lane == lane.id && ref.sequence == entry.sequence; });
   }
   if (!ours) {
     fail(job, record ? Fault{Errc::malformed, 0, "another record in its place"} : record.error(),
@@ -270,8 +273,8 @@ bool Fetcher::take_record(Job& job, const Piece& piece, const OffsetEntry& entry
 }
 
 bool Fetcher::rebuilding(std::uint64_t segment) const {
-  return std::ranges::any_of(
-      rebuilds_, [&](const Rebuild& known) { return known.walk.segment() == segment; });
+  return std::ranges::any_of(rebuilds_,
+                             [&](const Rebuild& known) { return known.walk.segment() == segment; });
 }
 
 void Fetcher::rebuild(std::uint64_t segment) {

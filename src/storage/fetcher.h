@@ -1,6 +1,6 @@
-// storage/fetcher.h: reads records back, in rounds: find the extent, have its offsets (from memory or
-// from the index file), read the records in few large reads, verify, answer.
-// Memory: what is being read, and up to blob_cache_bytes of offsets of segments that are being read.
+// storage/fetcher.h: reads records back, in rounds: find the extent, have its offsets (from memory
+// or from the index file), read the records in few large reads, verify, answer. Memory: what is
+// being read, and up to blob_cache_bytes of offsets of segments that are being read.
 #pragma once
 
 #include <cstdint>
@@ -51,13 +51,13 @@ class Fetcher {
     std::uint64_t bytes_left = 0;
     std::uint64_t token = 0;
     std::vector<Fetched> records;
-    std::uint64_t segment = 0;      // of the round
-    std::vector<Piece> pieces;      // of the round, in order of sequence
+    std::uint64_t segment = 0;  // of the round
+    std::vector<Piece> pieces;  // of the round, in order of sequence
     std::size_t reads_out = 0;
     bool waiting_blob = false;
-    Buffer blob;                    // of blob_segment, where it is not in memory anyway
+    Buffer blob;  // of blob_segment, where it is not in memory anyway
     std::uint64_t blob_segment = 0;
-    bool stop_after = false;        // the round reaches a limit
+    bool stop_after = false;  // the round reaches a limit
     bool done = false;
   };
   struct CachedBlob {

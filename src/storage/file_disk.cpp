@@ -1,16 +1,16 @@
 #include "storage/file_disk.h"
 
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <utility>
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <utility>
 
 #include "base/assert.h"
 
@@ -67,9 +67,10 @@ Result<void> make_directory(const std::string& path) {
 
 FileHandle::~FileHandle() { ::close(descriptor_); }
 
-FileDisk::FileDisk(std::string directory, Handle lock, bool read_only,
-                   std::function<void()> wake)
-    : directory_(std::move(directory)), lock_(std::move(lock)), read_only_(read_only),
+FileDisk::FileDisk(std::string directory, Handle lock, bool read_only, std::function<void()> wake)
+    : directory_(std::move(directory)),
+      lock_(std::move(lock)),
+      read_only_(read_only),
       wake_(std::move(wake)) {
   for (Worker& worker : workers_) worker.thread = std::thread([this, &worker] { work(worker); });
 }
@@ -174,12 +175,18 @@ Result<Buffer> FileDisk::perform(const DiskRequest& request) {
   }
   if (read_only_) return fault(Errc::refused, "opened for reading only");
   switch (request.kind) {
-    case DiskRequest::Kind::write_sync: return write_sync(request);
-    case DiskRequest::Kind::read: break;
-    case DiskRequest::Kind::allocate: return allocate(request);
-    case DiskRequest::Kind::replace: return replace(request);
-    case DiskRequest::Kind::rename: return rename(request);
-    case DiskRequest::Kind::remove: return remove(request);
+    case DiskRequest::Kind::write_sync:
+      return write_sync(request);
+    case DiskRequest::Kind::read:
+      break;
+    case DiskRequest::Kind::allocate:
+      return allocate(request);
+    case DiskRequest::Kind::replace:
+      return replace(request);
+    case DiskRequest::Kind::rename:
+      return rename(request);
+    case DiskRequest::Kind::remove:
+      return remove(request);
   }
   std::unreachable();
 }
@@ -224,8 +231,7 @@ Result<Buffer> FileDisk::write_sync(const DiskRequest& request) {
   return std::unexpected(written.error());
 }
 
-Result<Buffer> FileDisk::read(const std::string& file, std::uint64_t offset,
-                              std::uint64_t size) {
+Result<Buffer> FileDisk::read(const std::string& file, std::uint64_t offset, std::uint64_t size) {
   Result<Handle> handle = handle_of(file);
   if (!handle) return std::unexpected(handle.error());
   Buffer buffer(size);
@@ -270,7 +276,8 @@ Result<Buffer> FileDisk::replace(const DiskRequest& request) {
   FileHandle handle(descriptor);
   Result<void> done = write_all(descriptor, request.data.bytes(), 0);
   if (done && ::fsync(descriptor) != 0) done = fault_of(errno, "sync failed");
-  if (done && ::rename(temporary.c_str(), path.c_str()) != 0) done = fault_of(errno, "rename failed");
+  if (done && ::rename(temporary.c_str(), path.c_str()) != 0)
+    done = fault_of(errno, "rename failed");
   forget_handle(request.file);
   if (done) done = sync_parent(request.file);
   if (done) return Buffer();

@@ -1,8 +1,8 @@
 // storage/file_disk.h: a Disk that is a directory. Three threads: one writes and syncs the log, one
 // reads, one does the rest (allocating, replacing, renaming), so that neither waits for another.
 // A lock file keeps a second process out.
-// Threads: `submit` and `poll` by the owner; `wake` is called on the worker threads, once for all results
-// that nobody has polled yet.
+// Threads: `submit` and `poll` by the owner; `wake` is called on the worker threads, once for all
+// results that nobody has polled yet.
 #pragma once
 
 #include <array>
@@ -38,7 +38,8 @@ class FileDisk final : public Disk {
   // Creates the directory when it is not there. Faults: locked when another process has it, io.
   static Result<std::unique_ptr<FileDisk>> open(const std::string& directory,
                                                 std::function<void()> wake);
-  // For tools: nothing is created, requests that change something are refused. Faults: also not_found.
+  // For tools: nothing is created, requests that change something are refused. Faults: also
+  // not_found.
   static Result<std::unique_ptr<FileDisk>> open_read_only(const std::string& directory);
   // What has been submitted is finished first.
   ~FileDisk() override;

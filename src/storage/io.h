@@ -1,12 +1,13 @@
-// storage/io.h: requests to a Disk, each with the function that takes its answer. The functions run in
-// poll, on the owner's turn. Those that have not been answered when the Io goes are dropped.
+// storage/io.h: requests to a Disk, each with the function that takes its answer. The functions run
+// in poll, on the owner's turn. Those that have not been answered when the Io goes are dropped.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <functional>
 #include <utility>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "storage/disk.h"
 

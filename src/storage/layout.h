@@ -1,5 +1,5 @@
-// storage/layout.h: where things lie: names of files, positions, and what a shard's bytes are signed
-// with. The formats themselves: docs/formats/.
+// storage/layout.h: where things lie: names of files, positions, and what a shard's bytes are
+// signed with. The formats themselves: docs/formats/.
 #pragma once
 
 #include <array>

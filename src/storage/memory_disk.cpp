@@ -66,7 +66,8 @@ Result<Buffer> MemoryDisk::perform(const DiskRequest& request) {
       std::ranges::copy(data, file->second.begin() + static_cast<std::ptrdiff_t>(request.offset));
       return Buffer();
     }
-    case DiskRequest::Kind::read: return read(request.file, request.offset, request.size);
+    case DiskRequest::Kind::read:
+      return read(request.file, request.offset, request.size);
     case DiskRequest::Kind::allocate:
       if (request.size > free_bytes_) return fault(Errc::overloaded, "no space");
       files_[request.file].assign(request.size, std::byte{0});
@@ -84,7 +85,9 @@ Result<Buffer> MemoryDisk::perform(const DiskRequest& request) {
       files_.erase(request.file);
       return Buffer();
     }
-    case DiskRequest::Kind::remove: files_.erase(request.file); return Buffer();
+    case DiskRequest::Kind::remove:
+      files_.erase(request.file);
+      return Buffer();
   }
   std::unreachable();
 }
@@ -112,8 +115,7 @@ Result<std::uint64_t> MemoryDisk::file_size(const std::string& file) {
   return it->second.size();
 }
 
-Result<Buffer> MemoryDisk::read(const std::string& file, std::uint64_t offset,
-                                std::uint64_t size) {
+Result<Buffer> MemoryDisk::read(const std::string& file, std::uint64_t offset, std::uint64_t size) {
   auto it = files_.find(file);
   if (it == files_.end()) return fault(Errc::not_found, "no such file");
   Bytes all(it->second);

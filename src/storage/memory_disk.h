@@ -1,5 +1,5 @@
-// storage/memory_disk.h: a Disk in memory, for tests: requests complete when told to, a crash keeps a
-// seeded part of what was under way, bits flip, space runs out, syncs fail.
+// storage/memory_disk.h: a Disk in memory, for tests: requests complete when told to, a crash keeps
+// a seeded part of what was under way, bits flip, space runs out, syncs fail.
 #pragma once
 
 #include <array>
@@ -34,8 +34,8 @@ class MemoryDisk final : public Disk {
   void complete_all();
   std::size_t queued() const;
 
-  // The process dies: answers are lost, and of what was queued a random part has happened. Writes keep
-  // a random subset of their sectors; the rest happens as a whole or not, in order.
+  // The process dies: answers are lost, and of what was queued a random part has happened. Writes
+  // keep a random subset of their sectors; the rest happens as a whole or not, in order.
   void crash(Random& random);
 
   Files& files() { return files_; }

@@ -34,7 +34,8 @@ void OffsetTable::write(const SegmentOffsets& offsets) {
     return;
   }
   // When it cannot be written the offsets stay in memory, which costs memory only.
-  io_.submit({.kind = DiskRequest::Kind::replace, .file = index_name(segment),
+  io_.submit({.kind = DiskRequest::Kind::replace,
+              .file = index_name(segment),
               .data = Buffer::copy_of(file)},
              [this, segment](Result<Buffer> done) {
                if (done) sealed_.erase(segment);
@@ -59,7 +60,8 @@ void OffsetTable::write_blocking(Disk& disk) {
     ByteVector file = build_index(offsets, catalog_, key_);
     if (file.empty()) continue;
     // A missing index costs time at the next start, nothing else.
-    (void)disk.execute({.kind = DiskRequest::Kind::replace, .file = index_name(segment),
+    (void)disk.execute({.kind = DiskRequest::Kind::replace,
+                        .file = index_name(segment),
                         .data = Buffer::copy_of(file)});
   }
 }

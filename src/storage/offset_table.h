@@ -1,5 +1,5 @@
-// storage/offset_table.h: the offsets that are in memory: those of the segment being written, and of
-// sealed ones until their index file is on disk.
+// storage/offset_table.h: the offsets that are in memory: those of the segment being written, and
+// of sealed ones until their index file is on disk.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +44,8 @@ class OffsetTable {
 
 class Wal;
 
-// Takes note of the segments that the log has left. Called before anything is added to the catalog, and
-// before a snapshot is made.
+// Takes note of the segments that the log has left. Called before anything is added to the catalog,
+// and before a snapshot is made.
 void follow_segments(Wal& wal, Catalog& catalog, OffsetTable& offsets);
 
 }  // namespace wharf::storage

@@ -1,11 +1,12 @@
-// storage/offsets.h: where the records of a lane lie inside one segment, as a byte string that grows by
-// three or four bytes a record. In memory for the segment that is being written and until its index
-// file (segment_index.h) is on disk; loaded from there when a lane is read.
+// storage/offsets.h: where the records of a lane lie inside one segment, as a byte string that
+// grows by three or four bytes a record. In memory for the segment that is being written and until
+// its index file (segment_index.h) is on disk; loaded from there when a lane is read.
 #pragma once
 
-#include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
 #include <vector>
+
+#include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/fault.h"
 #include "storage/store.h"
@@ -33,7 +34,7 @@ struct OffsetCursor {
 struct LaneOffsets {
   LaneId lane;
   ByteVector blob;
-  OffsetCursor tail;         // where the next entry is written from
+  OffsetCursor tail;  // where the next entry is written from
   std::uint32_t count = 0;
   Sequence lowest = 0;
   Sequence highest = 0;
@@ -54,7 +55,8 @@ class SegmentOffsets {
   // being written. A segment that is read again uses the other form.
   void add(Lane& lane, const OffsetEntry& entry);
   void add_found(LaneId lane, const OffsetEntry& entry);
-  // False when a record of the lane lies at or behind `offset` already, which only bad bytes can say.
+  // False when a record of the lane lies at or behind `offset` already, which only bad bytes can
+  // say.
   bool accepts(const Lane& lane, std::uint64_t offset) const;
   // Nothing is added any more; find then works without the lane's own note of its slot.
   void seal();

@@ -21,9 +21,7 @@ void write_header(RecordType type, std::uint8_t flags, std::uint32_t count,
   put_le(at + 12, count);
 }
 
-void write_checksum(std::span<std::byte> out) {
-  put_le(out.data(), crc32c(Bytes(out).subspan(4)));
-}
+void write_checksum(std::span<std::byte> out) { put_le(out.data(), crc32c(Bytes(out).subspan(4))); }
 
 // Reads `record.count` refs, so that later readers of the list need no checks.
 void check_refs(Reader& in, Record& record) {
@@ -88,10 +86,18 @@ void read_body(Reader& in, Record& record) {
       record.ref.sequence = in.varint();
       if (record.ref.sequence > sequence_max) in.fail(Errc::malformed, "sequence out of range");
       break;
-    case RecordType::drop_lane: record.ref.lane = LaneId{in.varint()}; break;
-    case RecordType::meta: record.payload = in.take(in.left()); break;
-    case RecordType::release: record.segment = in.varint(); break;
-    default: in.fail(Errc::malformed, "unknown type of record"); break;
+    case RecordType::drop_lane:
+      record.ref.lane = LaneId{in.varint()};
+      break;
+    case RecordType::meta:
+      record.payload = in.take(in.left());
+      break;
+    case RecordType::release:
+      record.segment = in.varint();
+      break;
+    default:
+      in.fail(Errc::malformed, "unknown type of record");
+      break;
   }
 }
 

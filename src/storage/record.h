@@ -1,5 +1,6 @@
-// storage/record.h: the records inside a commit block. Pure: bytes to values and back. Each has its own
-// checksum, so that one record can be verified when it is fetched alone. Bytes: docs/formats/segment.md.
+// storage/record.h: the records inside a commit block. Pure: bytes to values and back. Each has its
+// own checksum, so that one record can be verified when it is fetched alone. Bytes:
+// docs/formats/segment.md.
 #pragma once
 
 #include <cstdint>
@@ -14,15 +15,15 @@
 namespace wharf::storage {
 
 enum class RecordType : std::uint8_t {
-  message = 1,       // stored for one or more lanes
-  relocated = 2,     // a message again, moved here from an older segment
-  settled = 3,       // ranges of one lane
+  message = 1,    // stored for one or more lanes
+  relocated = 2,  // a message again, moved here from an older segment
+  settled = 3,    // ranges of one lane
   failures = 4,
   deliverable = 5,
   drop_lane = 6,
   settle_below = 7,
-  meta = 8,          // the caller's
-  release = 9,       // a segment is about to be recycled
+  meta = 8,     // the caller's
+  release = 9,  // a segment is about to be recycled
 };
 
 inline constexpr std::uint64_t record_header_bytes = 16;
@@ -40,14 +41,14 @@ struct SequenceRange {
 struct Record {
   RecordType type = RecordType::meta;
   bool is_volatile = false;
-  std::uint32_t count = 0;      // of refs or ranges
-  std::uint64_t bytes = 0;      // of the whole record
-  std::uint64_t charge = 0;     // message, relocated, settled
-  std::uint64_t segment = 0;    // relocated: where it was; release: which
-  LaneRef ref;                  // settled (lane only), failures, deliverable, drop_lane, settle_below
+  std::uint32_t count = 0;    // of refs or ranges
+  std::uint64_t bytes = 0;    // of the whole record
+  std::uint64_t charge = 0;   // message, relocated, settled
+  std::uint64_t segment = 0;  // relocated: where it was; release: which
+  LaneRef ref;                // settled (lane only), failures, deliverable, drop_lane, settle_below
   std::uint32_t failures = 0;
-  Bytes list;                   // encoded refs or ranges, checked
-  Bytes payload;                // message, relocated, meta
+  Bytes list;     // encoded refs or ranges, checked
+  Bytes payload;  // message, relocated, meta
 
   // For each LaneRef of a message or a relocated one.
   template <class Visit>
@@ -72,12 +73,12 @@ struct Record {
   }
 };
 
-// The record that `bytes` starts with. `verify` checks its checksum; a reader that has just checked the
-// block's need not. Faults: malformed.
+// The record that `bytes` starts with. `verify` checks its checksum; a reader that has just checked
+// the block's need not. Faults: malformed.
 Result<Record> decode_record(Bytes bytes, bool verify);
 
-// Calls `visit(record, offset in payload)` for every record of a block. Faults: malformed; what came
-// before the fault has then been visited.
+// Calls `visit(record, offset in payload)` for every record of a block. Faults: malformed; what
+// came before the fault has then been visited.
 template <class Visit>
 Result<void> each_record(Bytes payload, std::uint32_t count, bool verify, Visit visit) {
   std::size_t offset = 0;
@@ -116,13 +117,14 @@ std::uint64_t message_bytes(const MessageFields& message);
 void write_message(const MessageFields& message, std::span<std::byte> out);
 
 // `ranges` ascend and do not touch each other.
-std::uint64_t settled_bytes(LaneId lane, std::uint64_t charge, std::span<const SequenceRange> ranges);
+std::uint64_t settled_bytes(LaneId lane, std::uint64_t charge,
+                            std::span<const SequenceRange> ranges);
 void write_settled(LaneId lane, std::uint64_t charge, std::span<const SequenceRange> ranges,
                    std::span<std::byte> out);
 
 // The small ones: up to three numbers. Faults never; `numbers` has as many as the type asks for:
-// failures {lane, sequence, count}, deliverable and settle_below {lane, sequence}, drop_lane {lane},
-// release {segment}.
+// failures {lane, sequence, count}, deliverable and settle_below {lane, sequence}, drop_lane
+// {lane}, release {segment}.
 std::uint64_t small_bytes(std::span<const std::uint64_t> numbers);
 void write_small(RecordType type, std::span<const std::uint64_t> numbers, std::span<std::byte> out);
 

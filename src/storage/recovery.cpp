@@ -111,15 +111,15 @@ Result<void> replay_log(Disk& disk, const Layout& layout, const Chain& start,
   std::uint64_t last = start.end > 0 ? layout.segment_of_end(start.end) : 0;
   for (std::uint64_t number : segments_without_index(disk, state.catalog, state.super.key)) {
     bool open = number == last;
-    std::uint64_t end = open ? layout.offset_of_end(start.end)
-                             : state.catalog.segment(number)->end;
+    std::uint64_t end = open ? layout.offset_of_end(start.end) : state.catalog.segment(number)->end;
     if (end > layout.segment_bytes) return fault(Errc::malformed, "segment end out of range");
     // One without a file is reported with the rest.
     if (!std::ranges::binary_search(state.wal_files, number)) continue;
     if (Result<void> read = replay.index_segment(number, end); !read) return read;
   }
   if (Result<void> run = replay.run(start, durable_block); !run) return run;
-  if (Result<void> whole = check_segments(disk, layout, state.catalog, report); !whole) return whole;
+  if (Result<void> whole = check_segments(disk, layout, state.catalog, report); !whole)
+    return whole;
   state.tail = replay.chain();
   state.last_segment = std::max(last, replay.last_segment());
   state.epoch_max = replay.epoch_max();
@@ -201,8 +201,8 @@ Result<Recovered> recover(Disk& disk, Random& random, const StoreOptions& option
   state.catalog = std::move(loaded->catalog);
   if (state.super.snapshot > 0) sink.on_snapshot(loaded->caller_state);
   Layout layout{state.super.segment_bytes};
-  Result<void> read = replay_log(disk, layout, loaded->head.chain,
-                                 supers->front().durable_block, sink, report, state);
+  Result<void> read = replay_log(disk, layout, loaded->head.chain, supers->front().durable_block,
+                                 sink, report, state);
   if (!read) return std::unexpected(read.error());
   report.clean = supers->front().clean && state.tail.end == supers->front().durable_end;
   if (!report.damage.empty() && !options.accept_damage) {

@@ -1,6 +1,6 @@
 // storage/recovery.h: from what a disk holds to the state of a store: newest valid superblock, its
-// snapshot, then the log behind it. Reads only, but for creating a new store; so a crash during it is
-// no event, and doing it twice gives the same.
+// snapshot, then the log behind it. Reads only, but for creating a new store; so a crash during it
+// is no event, and doing it twice gives the same.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,14 @@
 namespace wharf::storage {
 
 struct Recovered {
-  Superblock super;                     // the one that was used, or the first one of a new store
-  Lsn older_snapshot = 0;               // of the other superblock, if that is valid
+  Superblock super;        // the one that was used, or the first one of a new store
+  Lsn older_snapshot = 0;  // of the other superblock, if that is valid
   Catalog catalog;
   Chain tail;
-  std::uint64_t last_segment = 0;       // the segment that the log ends in; 0 for none
+  std::uint64_t last_segment = 0;  // the segment that the log ends in; 0 for none
   std::uint32_t epoch_max = 0;
-  std::vector<SegmentOffsets> offsets;  // of segments whose index is to be written
-  std::vector<std::uint64_t> wal_files; // ascending
+  std::vector<SegmentOffsets> offsets;    // of segments whose index is to be written
+  std::vector<std::uint64_t> wal_files;   // ascending
   std::vector<std::uint64_t> idle_files;  // of these, what nobody needs
 };
 

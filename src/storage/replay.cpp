@@ -7,9 +7,13 @@
 namespace wharf::storage {
 
 Replay::Replay(Disk& disk, const Layout& layout, const ShardKey& key, Catalog& catalog,
-               RecoverySink& sink, OpenReport& report,
-               const std::vector<std::uint64_t>& wal_files)
-    : disk_(disk), layout_(layout), key_(key), catalog_(catalog), sink_(sink), report_(report),
+               RecoverySink& sink, OpenReport& report, const std::vector<std::uint64_t>& wal_files)
+    : disk_(disk),
+      layout_(layout),
+      key_(key),
+      catalog_(catalog),
+      sink_(sink),
+      report_(report),
       files_(wal_files) {
   ASSERT(std::ranges::is_sorted(files_));
   for (std::uint64_t number : files_) {
@@ -204,11 +208,10 @@ bool Replay::holds_evidence(std::uint64_t segment) {
 }
 
 void Replay::apply_block(const SegmentReader::Block& block, SegmentOffsets& offsets) {
-  Result<void> read = each_record(
-      block.payload(), block.header.record_count, false,
-      [&](const Record& record, std::size_t at) {
-        apply(record, block.offset + block_header_bytes + at, offsets);
-      });
+  Result<void> read = each_record(block.payload(), block.header.record_count, false,
+                                  [&](const Record& record, std::size_t at) {
+                                    apply(record, block.offset + block_header_bytes + at, offsets);
+                                  });
   // The checksums held, so this was written so. What came before the fault has been applied.
   if (!read) damage(segment_, block.offset, block.end(), read.error().why);
 }
@@ -217,8 +220,10 @@ void Replay::apply(const Record& record, std::uint64_t offset, SegmentOffsets& o
   Lane* lane = nullptr;
   switch (record.type) {
     case RecordType::message:
-    case RecordType::relocated: return apply_message(record, offset, offsets);
-    case RecordType::settled: return apply_settled(record);
+    case RecordType::relocated:
+      return apply_message(record, offset, offsets);
+    case RecordType::settled:
+      return apply_settled(record);
     case RecordType::failures:
       lane = catalog_.find(record.ref.lane);
       if (!lane || !Catalog::live_extent(*lane, record.ref.sequence)) return;
@@ -229,12 +234,14 @@ void Replay::apply(const Record& record, std::uint64_t offset, SegmentOffsets& o
       lane = &catalog_.ensure(record.ref.lane);
       lane->deliverable = std::max(lane->deliverable, record.ref.sequence);
       return;
-    case RecordType::drop_lane: return catalog_.drop(record.ref.lane);
+    case RecordType::drop_lane:
+      return catalog_.drop(record.ref.lane);
     case RecordType::settle_below:
       lane = catalog_.find(record.ref.lane);
       if (lane) catalog_.settle_below(*lane, record.ref.sequence);
       return;
-    case RecordType::meta: return sink_.on_meta(record.payload);
+    case RecordType::meta:
+      return sink_.on_meta(record.payload);
     case RecordType::release:
       if (record.segment < segment_) catalog_.remove_segment(record.segment);
       return;
@@ -317,8 +324,8 @@ void Replay::note_places(const Record& record, std::uint64_t offset, SegmentOffs
   });
 }
 
-// After damage: what should be alive in the segment and is not there is settled, so that no lane waits
-// for it.
+// After damage: what should be alive in the segment and is not there is settled, so that no lane
+// waits for it.
 void Replay::drop_unfound(std::uint64_t segment, const SegmentOffsets& offsets) {
   for (const Lane* known : catalog_.sorted_lanes()) {
     Lane& lane = *catalog_.find(known->id);

@@ -1,6 +1,7 @@
-// storage/replay.h: reads the log from a point on and applies it to a Catalog, and tells a torn tail
-// (writes that were under way when the process died, none of them acknowledged) from corruption (data
-// that had been acknowledged and is gone). The rule, with its proof: docs/formats/segment.md.
+// storage/replay.h: reads the log from a point on and applies it to a Catalog, and tells a torn
+// tail (writes that were under way when the process died, none of them acknowledged) from
+// corruption (data that had been acknowledged and is gone). The rule, with its proof:
+// docs/formats/segment.md.
 #pragma once
 
 #include <cstdint>
@@ -21,9 +22,9 @@ class Replay {
   Replay(Disk& disk, const Layout& layout, const ShardKey& key, Catalog& catalog,
          RecoverySink& sink, OpenReport& report, const std::vector<std::uint64_t>& wal_files);
 
-  // From `start` (the snapshot's chain, or a fresh one) to the end of the log; `durable_block` is what
-  // the superblock knows to have been durable. Damage goes into the report and is stepped over.
-  // Faults: io.
+  // From `start` (the snapshot's chain, or a fresh one) to the end of the log; `durable_block` is
+  // what the superblock knows to have been durable. Damage goes into the report and is stepped
+  // over. Faults: io.
   Result<void> run(const Chain& start, std::uint64_t durable_block);
   // Reads a segment only for where its records lie; blocks end at `end`. Faults: io.
   Result<void> index_segment(std::uint64_t segment, std::uint64_t end);

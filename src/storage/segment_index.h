@@ -1,6 +1,6 @@
-// storage/segment_index.h: the file beside a sealed segment that says where each lane's records lie, so
-// that this need not be kept in memory. Derived: a missing or bad one is rebuilt from the segment. Pure:
-// bytes to values and back. Bytes: docs/formats/segment_index.md.
+// storage/segment_index.h: the file beside a sealed segment that says where each lane's records
+// lie, so that this need not be kept in memory. Derived: a missing or bad one is rebuilt from the
+// segment. Pure: bytes to values and back. Bytes: docs/formats/segment_index.md.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +16,8 @@ namespace wharf::storage {
 inline constexpr std::uint64_t index_footer_bytes = 64;
 inline constexpr std::uint64_t index_entry_bytes = 40;
 
-// Of the lanes that have something alive in the segment; their extents in `catalog` take note of where
-// their offsets are. Empty when there is no such lane. REQUIRES: `offsets` is sealed.
+// Of the lanes that have something alive in the segment; their extents in `catalog` take note of
+// where their offsets are. Empty when there is no such lane. REQUIRES: `offsets` is sealed.
 ByteVector build_index(const SegmentOffsets& offsets, Catalog& catalog, const ShardKey& key);
 
 struct IndexFooter {

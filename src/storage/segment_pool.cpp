@@ -24,11 +24,11 @@ void SegmentPool::recycle(std::uint64_t segment) {
   }
   std::uint64_t number = next_free_++;
   // When it fails the file stays where it is: the next start tries again.
-  io_.submit({.kind = DiskRequest::Kind::rename, .file = wal_name(segment),
-              .target = free_name(number)},
-             [this, number](Result<Buffer> done) {
-               if (done) free_.push_back(number);
-             });
+  io_.submit(
+      {.kind = DiskRequest::Kind::rename, .file = wal_name(segment), .target = free_name(number)},
+      [this, number](Result<Buffer> done) {
+        if (done) free_.push_back(number);
+      });
 }
 
 bool SegmentPool::sacrifice() {
@@ -44,7 +44,8 @@ void SegmentPool::stage() {
   staging_ = true;
   std::uint64_t number = free_.front();
   free_.pop_front();
-  io_.submit({.kind = DiskRequest::Kind::rename, .file = free_name(number),
+  io_.submit({.kind = DiskRequest::Kind::rename,
+              .file = free_name(number),
               .target = wal_name(staged_ + 1)},
              [this, number](Result<Buffer> done) {
                staging_ = false;
@@ -67,7 +68,8 @@ void SegmentPool::allocate(Instant now) {
   }
   allocating_ = true;
   std::uint64_t number = next_free_++;
-  io_.submit({.kind = DiskRequest::Kind::allocate, .file = free_name(number),
+  io_.submit({.kind = DiskRequest::Kind::allocate,
+              .file = free_name(number),
               .size = options_.segment_bytes},
              [this, number, now](Result<Buffer> done) {
                allocating_ = false;

@@ -1,7 +1,6 @@
-// storage/segment_pool.h: the files of the log. Zeroed ones are kept ahead, so that a full disk is met
-// here and not in a commit; the next segment's file is renamed into its place before it is needed;
-// segments that nobody needs come back and are used again.
-// Memory: a number a spare file.
+// storage/segment_pool.h: the files of the log. Zeroed ones are kept ahead, so that a full disk is
+// met here and not in a commit; the next segment's file is renamed into its place before it is
+// needed; segments that nobody needs come back and are used again. Memory: a number a spare file.
 #pragma once
 
 #include <cstdint>
@@ -56,7 +55,7 @@ class SegmentPool {
   bool staging_ = false;
   bool allocating_ = false;
   bool allocation_failed_ = false;
-  bool low_ = false;             // the file system has less than free_bytes_min
+  bool low_ = false;  // the file system has less than free_bytes_min
   Instant next_check_{};
   Instant retry_at_{};
 };

@@ -11,8 +11,7 @@ Result<Bytes> SegmentReader::bytes_at(std::uint64_t offset, std::uint64_t size) 
   size = std::min(size, layout_.segment_bytes - offset);
   bool inside = offset >= window_offset_ && offset + size <= window_offset_ + window_.size();
   if (!inside) {
-    std::uint64_t wanted =
-        std::min(std::max(size, window_bytes), layout_.segment_bytes - offset);
+    std::uint64_t wanted = std::min(std::max(size, window_bytes), layout_.segment_bytes - offset);
     Result<Buffer> read = disk_.read(wal_name(segment_), offset, wanted);
     if (!read) return std::unexpected(read.error());
     window_ = std::move(*read);

@@ -1,5 +1,5 @@
-// storage/segment_reader.h: reads one segment's blocks from a Disk, blocking, for opening and for tools.
-// Memory: a window of 4 MiB, or one block when that is larger.
+// storage/segment_reader.h: reads one segment's blocks from a Disk, blocking, for opening and for
+// tools. Memory: a window of 4 MiB, or one block when that is larger.
 #pragma once
 
 #include <cstdint>

@@ -22,7 +22,9 @@ void SegmentWalk::read_on() {
   ++catalog_.segment(segment_)->pins;
   std::uint64_t size = std::min(wanted_, end_ - offset_);
   wanted_ = window_bytes;
-  io_.submit({.kind = DiskRequest::Kind::read, .file = wal_name(segment_), .offset = offset_,
+  io_.submit({.kind = DiskRequest::Kind::read,
+              .file = wal_name(segment_),
+              .offset = offset_,
               .size = size},
              [shared = shared_, &catalog = catalog_, number = segment_, size](Result<Buffer> read) {
                Segment* segment = catalog.segment(number);

@@ -1,6 +1,6 @@
-// storage/segment_walk.h: reads a sealed segment from end to end while the shard serves: a window at a
-// time, its records handed out when the disk has answered. For the cleaner and for rebuilding an index.
-// Memory: a window of 1 MiB, or one block when that is larger.
+// storage/segment_walk.h: reads a sealed segment from end to end while the shard serves: a window
+// at a time, its records handed out when the disk has answered. For the cleaner and for rebuilding
+// an index. Memory: a window of 1 MiB, or one block when that is larger.
 #pragma once
 
 #include <cstdint>
@@ -25,8 +25,8 @@ class SegmentWalk {
   std::uint64_t segment() const { return segment_; }
   // `window`: records wait to be visited.
   State state() const { return shared_->state; }
-  // Calls `visit(record, offset)` for each record of the window and reads on. REQUIRES: state window.
-  // The window, where the payloads point, lives until then.
+  // Calls `visit(record, offset)` for each record of the window and reads on. REQUIRES: state
+  // window. The window, where the payloads point, lives until then.
   template <class Visit>
   void visit_window(Visit visit) {
     std::uint64_t at = 0;

@@ -1,7 +1,7 @@
-// storage/sequence_set.h: a set of numbers that mostly grows from below: everything under a floor, and
-// above it bitmap pages of 4096 only where numbers came out of order.
-// Memory: nothing while numbers come in order; 0.5 KiB a page else.
-// Invariants: the floor itself is not in the set; every page holds at least one number above the floor.
+// storage/sequence_set.h: a set of numbers that mostly grows from below: everything under a floor,
+// and above it bitmap pages of 4096 only where numbers came out of order. Memory: nothing while
+// numbers come in order; 0.5 KiB a page else. Invariants: the floor itself is not in the set; every
+// page holds at least one number above the floor.
 #pragma once
 
 #include <array>
@@ -31,7 +31,8 @@ class SequenceSet {
   }
   // Cost: by pages, so the caller bounds the range.
   void insert_range(Sequence first, Sequence last);
-  // Takes first..last out again, to save memory; what is below the floor stays. The floor stays too.
+  // Takes first..last out again, to save memory; what is below the floor stays. The floor stays
+  // too.
   void erase_range(Sequence first, Sequence last);
   // Everything below `floor` is in the set from now on.
   void raise_floor(Sequence floor);

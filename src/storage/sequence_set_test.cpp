@@ -1,8 +1,8 @@
 #include "storage/sequence_set.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 

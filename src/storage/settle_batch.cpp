@@ -28,8 +28,7 @@ SettleBatch::Slot& SettleBatch::slot_of(Lane& lane, std::uint64_t block) {
   return slot;
 }
 
-void SettleBatch::settle(Lane& lane, std::uint64_t block, Sequence sequence,
-                         std::uint64_t charge) {
+void SettleBatch::settle(Lane& lane, std::uint64_t block, Sequence sequence, std::uint64_t charge) {
   Slot& slot = slot_of(lane, block);
   slot.charge += charge;
   ++changes_;

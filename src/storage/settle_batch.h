@@ -1,5 +1,5 @@
-// storage/settle_batch.h: the settles of one commit block, merged to ranges per lane until the block is
-// closed. Memory: a slot per lane touched, reused from block to block.
+// storage/settle_batch.h: the settles of one commit block, merged to ranges per lane until the
+// block is closed. Memory: a slot per lane touched, reused from block to block.
 #pragma once
 
 #include <cstdint>
@@ -21,8 +21,8 @@ class SettleBatch {
     bool empty() const { return ranges.empty() && deliverable == 0; }
   };
 
-  // Bytes that the encoded records may take in the worst case for what `settle` will add next: for a
-  // slot of its own and a range of its own.
+  // Bytes that the encoded records may take in the worst case for what `settle` will add next: for
+  // a slot of its own and a range of its own.
   static constexpr std::uint64_t bytes_max = 80 + 20;
 
   // `block` names the block: slots of an older one are void.

@@ -167,7 +167,9 @@ void get_segments(Reader& in, Catalog& catalog) {
   }
 }
 
-std::uint64_t chunk_count(std::uint64_t payload) { return (payload + chunk_bytes - 1) / chunk_bytes; }
+std::uint64_t chunk_count(std::uint64_t payload) {
+  return (payload + chunk_bytes - 1) / chunk_bytes;
+}
 
 ByteVector encode_payload(const Catalog& catalog, Bytes caller_state) {
   ByteVector payload;

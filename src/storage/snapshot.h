@@ -23,7 +23,8 @@ struct SnapshotHead {
 Buffer encode_snapshot(const SnapshotHead& head, const Catalog& catalog, Bytes caller_state,
                        const ShardKey& key);
 
-// Fills `catalog` (REQUIRES: empty) and `caller_state`. Faults: malformed; both are then half filled.
+// Fills `catalog` (REQUIRES: empty) and `caller_state`. Faults: malformed; both are then half
+// filled.
 Result<SnapshotHead> decode_snapshot(Bytes file, const ShardKey& key, Catalog& catalog,
                                      ByteVector& caller_state);
 

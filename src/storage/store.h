@@ -1,17 +1,17 @@
-// storage/store.h: everything that one shard keeps on disk. Callers see *lanes*: a lane is a sequence of
-// records of one work view, numbered from 1 in the order of arrival. A record is stored once, whatever
-// number of lanes refer to it. Below stands one write-ahead log (wal.h) of commit blocks; formats are in
-// docs/formats/. What a record's payload means is the caller's business.
+// storage/store.h: everything that one shard keeps on disk. Callers see *lanes*: a lane is a
+// sequence of records of one work view, numbered from 1 in the order of arrival. A record is stored
+// once, whatever number of lanes refer to it. Below stands one write-ahead log (wal.h) of commit
+// blocks; formats are in docs/formats/. What a record's payload means is the caller's business.
 //
 // Durability is a number: every change moves end(); durable_up_to() follows it. A change at or past
-// durable_up_to() may be lost by a crash, one below may not. Changes become durable in their order, and
-// those of one turn become durable together or in order, never later ones without earlier ones.
+// durable_up_to() may be lost by a crash, one below may not. Changes become durable in their order,
+// and those of one turn become durable together or in order, never later ones without earlier ones.
 //
-// Memory: nothing per stored record. A lane costs its extents (one per segment that holds records of
-// it) and a bitmap page of 4096 where records were settled out of order.
-// Shard: owner only; nothing blocks after open. Not polled, nothing moves: call on_turn_end every turn.
-// Faults: io once the disk has refused a commit: from then on nothing becomes durable any more, for good
-// (a failed fsync must not be retried). overloaded when the log has no room left.
+// Memory: nothing per stored record. A lane costs its extents (one per segment that holds records
+// of it) and a bitmap page of 4096 where records were settled out of order. Shard: owner only;
+// nothing blocks after open. Not polled, nothing moves: call on_turn_end every turn. Faults: io
+// once the disk has refused a commit: from then on nothing becomes durable any more, for good (a
+// failed fsync must not be retried). overloaded when the log has no room left.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,7 @@ namespace wharf::storage {
 
 using LaneId = StrongId<struct LaneTag, std::uint64_t>;
 using Sequence = std::uint64_t;  // 1, 2, 3, ... within a lane; 0 is "none"
-using Lsn = std::uint64_t;       // a byte position in the log: segment number * segment size + offset
+using Lsn = std::uint64_t;  // a byte position in the log: segment number * segment size + offset
 
 struct LaneRef {
   LaneId lane;
@@ -46,10 +46,10 @@ struct LaneRef {
 // What survived of a lane.
 struct LaneState {
   LaneId lane;
-  Sequence next = 1;                 // the first sequence never used
-  std::uint64_t count = 0;           // records stored and not settled
-  std::uint64_t charge_bytes = 0;    // sum of their charges
-  Sequence maybe_delivered = 0;      // records up to here may have been delivered before the crash
+  Sequence next = 1;               // the first sequence never used
+  std::uint64_t count = 0;         // records stored and not settled
+  std::uint64_t charge_bytes = 0;  // sum of their charges
+  Sequence maybe_delivered = 0;    // records up to here may have been delivered before the crash
   std::map<Sequence, std::uint32_t> failures;  // of unsettled records, where not 0
 };
 
@@ -63,14 +63,17 @@ struct Damage {
 
 struct StoreOptions {
   std::uint64_t segment_bytes = 64 << 20;
-  std::uint64_t block_bytes_max = 1 << 20;       // soft: a record larger than this has a block of its own
+  std::uint64_t block_bytes_max = 1
+                                  << 20;  // soft: a record larger than this has a block of its own
   std::uint64_t snapshot_interval_bytes = 256 << 20;
-  std::uint64_t pending_bytes_max = 64 << 20;    // written by callers, not yet by the disk
-  std::uint64_t free_bytes_min = 512 << 20;      // below this has_room() is false
-  std::uint32_t spare_segments = 2;              // allocated ahead; consumers live on them when the disk is full
-  std::uint32_t clean_segments_min = 8;          // the cleaner leaves logs of fewer segments alone
-  Duration lazy_commit_after = std::chrono::milliseconds(10);  // settles alone wait this long for company
-  bool accept_damage = false;                    // open in spite of corruption, without the damaged records
+  std::uint64_t pending_bytes_max = 64 << 20;  // written by callers, not yet by the disk
+  std::uint64_t free_bytes_min = 512 << 20;    // below this has_room() is false
+  std::uint32_t spare_segments =
+      2;  // allocated ahead; consumers live on them when the disk is full
+  std::uint32_t clean_segments_min = 8;  // the cleaner leaves logs of fewer segments alone
+  Duration lazy_commit_after =
+      std::chrono::milliseconds(10);  // settles alone wait this long for company
+  bool accept_damage = false;         // open in spite of corruption, without the damaged records
 };
 
 // Called during open, in the order in which things happened.
@@ -84,11 +87,11 @@ class RecoverySink {
 };
 
 struct OpenReport {
-  bool created = false;       // the directory was empty
-  bool clean = false;         // the last stop sealed the log
+  bool created = false;  // the directory was empty
+  bool clean = false;    // the last stop sealed the log
   std::uint64_t replayed_bytes = 0;
-  std::uint64_t torn_bytes = 0;   // of a block that was never acknowledged
-  std::vector<Damage> damage;     // why open refused, or with accept_damage what it did without
+  std::uint64_t torn_bytes = 0;  // of a block that was never acknowledged
+  std::vector<Damage> damage;    // why open refused, or with accept_damage what it did without
 };
 
 // One record that fetch found.
@@ -101,15 +104,15 @@ struct FetchResult {
   std::uint64_t token = 0;
   // Unsettled records in order of sequence, complete from the asked one up to `scanned_to`.
   Result<std::vector<Fetched>> records;
-  Sequence scanned_to = 0;   // every unsettled stored record below this is in `records`
+  Sequence scanned_to = 0;  // every unsettled stored record below this is in `records`
 };
 
 class Store {
  public:
   virtual ~Store() = default;
 
-  // Recovers what `disk` holds, or lays out an empty store. Blocking. `snapshot_source` must write the
-  // caller's whole durable state; it is called on the owner's turn, when a snapshot is due.
+  // Recovers what `disk` holds, or lays out an empty store. Blocking. `snapshot_source` must write
+  // the caller's whole durable state; it is called on the owner's turn, when a snapshot is due.
   // Faults: malformed for corruption (see `damage` in the report), io.
   static Result<std::unique_ptr<Store>> open(Disk& disk, const Clock& clock, Random& random,
                                              const StoreOptions& options, RecoverySink& sink,
@@ -120,8 +123,9 @@ class Store {
   virtual std::vector<LaneState> lanes() const = 0;
 
   // Adds one record to one or more lanes. Each sequence must be higher than any stored in its lane
-  // before; gaps are allowed. `charge_bytes` is what the caller counts the record as. A volatile record
-  // is stored only to leave memory: recovery forgets it. Copies; `payload` may die on return.
+  // before; gaps are allowed. `charge_bytes` is what the caller counts the record as. A volatile
+  // record is stored only to leave memory: recovery forgets it. Copies; `payload` may die on
+  // return.
   virtual Result<void> append(std::span<const LaneRef> refs, std::span<const Bytes> payload,
                               std::uint32_t charge_bytes, bool is_volatile) = 0;
   // The lane is done with this record. REQUIRES: stored in it and not settled yet.
@@ -140,12 +144,14 @@ class Store {
   // Behind the last change.
   virtual Lsn end() const = 0;
   virtual Lsn durable_up_to() const = 0;
-  // Somebody waits for all changes so far: the next on_turn_end starts a commit if the disk is idle.
+  // Somebody waits for all changes so far: the next on_turn_end starts a commit if the disk is
+  // idle.
   virtual void request_sync() = 0;
 
-  // Reads unsettled records of `lane` from `from` on: at most `count_max`, stopping once their payloads
-  // pass `bytes_max` (one record always fits). The answer comes through take_fetched, also for what is
-  // still on its way to the disk. Faults in the answer: malformed for a record that fails its checksum.
+  // Reads unsettled records of `lane` from `from` on: at most `count_max`, stopping once their
+  // payloads pass `bytes_max` (one record always fits). The answer comes through take_fetched, also
+  // for what is still on its way to the disk. Faults in the answer: malformed for a record that
+  // fails its checksum.
   virtual void fetch(LaneId lane, Sequence from, std::uint32_t count_max, std::uint64_t bytes_max,
                      std::uint64_t token) = 0;
   virtual void take_fetched(std::vector<FetchResult>& results) = 0;

@@ -1,9 +1,9 @@
-// A store under random work, killed at random points with writes torn, compared with a shadow: what is
-// durable stays, what is settled stays settled, and what survives is the state after some prefix of the
-// changes, never a mixture. WHARF_STORE_SEEDS=n runs more seeds than the few of every day.
-#include <gtest/gtest.h>
-
+// A store under random work, killed at random points with writes torn, compared with a shadow: what
+// is durable stays, what is settled stays settled, and what survives is the state after some prefix
+// of the changes, never a mixture. WHARF_STORE_SEEDS=n runs more seeds than the few of every day.
 #include <cstdlib>
+
+#include <gtest/gtest.h>
 
 #include "storage/store_rig.h"
 #include "storage/store_shadow.h"
@@ -59,11 +59,16 @@ class CrashWorld {
     std::uint64_t pick = chance_.below(100);
     if (pick < settle_share_) return settle();
     switch (chance_.below(40)) {
-      case 0: return failures();
-      case 1: return deliverable();
-      case 2: return meta();
-      case 3: return chance_.below(8) == 0 ? drop_lane() : settle_below();
-      default: return append();
+      case 0:
+        return failures();
+      case 1:
+        return deliverable();
+      case 2:
+        return meta();
+      case 3:
+        return chance_.below(8) == 0 ? drop_lane() : settle_below();
+      default:
+        return append();
     }
   }
 
@@ -96,7 +101,8 @@ class CrashWorld {
     if (live.empty()) return;
     auto it = live.begin();
     std::uint64_t skip = chance_.below(5) == 0 ? chance_.below(live.size()) : 0;
-    if (id % 6 == 1) skip = std::max<std::uint64_t>(skip, std::min<std::uint64_t>(20, live.size() - 1));
+    if (id % 6 == 1)
+      skip = std::max<std::uint64_t>(skip, std::min<std::uint64_t>(20, live.size() - 1));
     std::advance(it, static_cast<std::ptrdiff_t>(skip));
     ShadowChange change{Kind::settle, {{LaneId{id}, it->first}}};
     rig_.store->settle(change.refs[0], static_cast<std::uint32_t>(it->second.text.size()));
@@ -178,8 +184,8 @@ class CrashWorld {
     std::map<Sequence, std::string> live;
   };
 
-  // Everything that was alive all the time must be there; nothing that was not alive when asked, but
-  // what came later.
+  // Everything that was alive all the time must be there; nothing that was not alive when asked,
+  // but what came later.
   void check_answer(const Asked& asked, const FetchResult& result) {
     ASSERT_TRUE(result.records) << result.records.error().why;
     ASSERT_LE(result.records->size(), asked.count);
@@ -210,7 +216,8 @@ class CrashWorld {
     ASSERT_GE(rig_.store->end(), durable);
     durable_before_ = durable;
     std::size_t count = 0;
-    while (count < changes_.size() && changes_[count].end <= durable) base_.apply(changes_[count++]);
+    while (count < changes_.size() && changes_[count].end <= durable)
+      base_.apply(changes_[count++]);
     changes_.erase(changes_.begin(), changes_.begin() + static_cast<std::ptrdiff_t>(count));
   }
 

@@ -8,14 +8,19 @@
 
 namespace wharf::storage {
 
-StoreImpl::StoreImpl(const Parts& parts, Recovered& state,
-                     std::function<void(ByteVector&)> source)
-    : clock_(parts.clock), options_(parts.options), layout_{parts.options.segment_bytes},
-      key_(state.super.key), io_(parts.disk, parts.first_token),
+StoreImpl::StoreImpl(const Parts& parts, Recovered& state, std::function<void(ByteVector&)> source)
+    : clock_(parts.clock),
+      options_(parts.options),
+      layout_{parts.options.segment_bytes},
+      key_(state.super.key),
+      io_(parts.disk, parts.first_token),
       catalog_(std::move(state.catalog)),
       pool_(io_, options_, parts.first_segment - 1),
       wal_(io_, pool_, clock_, options_,
-           {.key = key_, .layout = layout_, .epoch = state.super.epoch, .tail = state.tail,
+           {.key = key_,
+            .layout = layout_,
+            .epoch = state.super.epoch,
+            .tail = state.tail,
             .first_segment = parts.first_segment}),
       offsets_(io_, catalog_, key_, parts.first_segment),
       checkpointer_(io_, catalog_, wal_, pool_, offsets_, options_, state.super,
@@ -114,8 +119,8 @@ void StoreImpl::append_meta(Bytes record) {
   write_meta(record, place.bytes);
 }
 
-void StoreImpl::fetch(LaneId lane, Sequence from, std::uint32_t count_max,
-                      std::uint64_t bytes_max, std::uint64_t token) {
+void StoreImpl::fetch(LaneId lane, Sequence from, std::uint32_t count_max, std::uint64_t bytes_max,
+                      std::uint64_t token) {
   fetcher_.fetch(lane, from, count_max, bytes_max, token);
 }
 
@@ -155,7 +160,8 @@ Store::Stats StoreImpl::stats() const {
           .pending_bytes = wal_.pending_bytes()};
 }
 
-// Each round waits behind what was submitted; a thousand are enough unless the disk is full or fails.
+// Each round waits behind what was submitted; a thousand are enough unless the disk is full or
+// fails.
 bool StoreImpl::drain() {
   for (int round = 0; round < 1000 && !failed(); ++round) {
     wal_.request_sync();

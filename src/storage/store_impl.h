@@ -31,7 +31,7 @@ class StoreImpl final : public Store {
   struct Parts {
     Disk& disk;
     const Clock& clock;
-    StoreOptions options;           // segment_bytes is that of the directory
+    StoreOptions options;  // segment_bytes is that of the directory
     std::uint64_t first_token = 0;
     std::uint64_t first_segment = 0;
   };

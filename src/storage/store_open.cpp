@@ -9,8 +9,8 @@ namespace wharf::storage {
 
 namespace {
 
-// What recovery has read may be in the page cache only. It is acted upon from now on, so it must not
-// get lost any more.
+// What recovery has read may be in the page cache only. It is acted upon from now on, so it must
+// not get lost any more.
 Result<void> sync_tail(Disk& disk, const Recovered& state) {
   for (std::uint64_t number : state.wal_files) {
     bool tail = number <= state.last_segment && number + 2 > state.last_segment;
@@ -62,9 +62,9 @@ Result<void> StoreImpl::adopt_files(const Recovered& state) {
     if (!names) continue;
     for (const std::string& name : *names) {
       std::optional<std::uint64_t> number = parse_hex16(name);
-      bool needed = number && (index ? catalog_.segment(*number) != nullptr
-                                     : *number == state.super.snapshot ||
-                                           *number == state.older_snapshot);
+      bool needed =
+          number && (index ? catalog_.segment(*number) != nullptr
+                           : *number == state.super.snapshot || *number == state.older_snapshot);
       if (needed) continue;
       if (Result<void> gone = remove_file(disk, std::string(directory) + "/" + name); !gone) {
         return gone;
@@ -93,8 +93,7 @@ Result<std::unique_ptr<Store>> Store::open(Disk& disk, const Clock& clock, Rando
                                            const StoreOptions& options, RecoverySink& sink,
                                            std::function<void(ByteVector&)> snapshot_source,
                                            OpenReport& report) {
-  bool sizes = options.segment_bytes % page_bytes == 0 &&
-               options.segment_bytes >= 4 * page_bytes &&
+  bool sizes = options.segment_bytes % page_bytes == 0 && options.segment_bytes >= 4 * page_bytes &&
                options.segment_bytes <= std::uint64_t{1} << 29 &&
                options.block_bytes_max >= page_bytes && options.block_bytes_max % page_bytes == 0;
   if (!sizes) return fault(Errc::precondition, "sizes of segments and blocks");

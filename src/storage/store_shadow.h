@@ -1,4 +1,5 @@
-// storage/store_shadow.h: what a store should hold, by the plainest means, for the tests that compare.
+// storage/store_shadow.h: what a store should hold, by the plainest means, for the tests that
+// compare.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,13 @@ struct ShadowLane {
 
 struct ShadowChange {
   enum class Kind : std::uint8_t {
-    append, settle, failures, deliverable, drop_lane, settle_below, meta
+    append,
+    settle,
+    failures,
+    deliverable,
+    drop_lane,
+    settle_below,
+    meta
   };
   Kind kind;
   std::vector<LaneRef> refs{};
@@ -49,7 +56,9 @@ struct Shadow {
           lane.next = each.sequence + 1;
         }
         return;
-      case Kind::settle: lanes[ref.lane.value()].live.erase(ref.sequence); return;
+      case Kind::settle:
+        lanes[ref.lane.value()].live.erase(ref.sequence);
+        return;
       case Kind::failures:
         lanes[ref.lane.value()].live.at(ref.sequence).failures = change.failures;
         return;
@@ -58,13 +67,17 @@ struct Shadow {
         lane.deliverable = std::max(lane.deliverable, ref.sequence);
         return;
       }
-      case Kind::drop_lane: lanes.erase(ref.lane.value()); return;
+      case Kind::drop_lane:
+        lanes.erase(ref.lane.value());
+        return;
       case Kind::settle_below: {
         auto& live = lanes[ref.lane.value()].live;
         live.erase(live.begin(), live.lower_bound(ref.sequence));
         return;
       }
-      case Kind::meta: metas.push_back(change.text); return;
+      case Kind::meta:
+        metas.push_back(change.text);
+        return;
     }
   }
 

@@ -1,4 +1,5 @@
-// What the store promises, each promise in a few lines. Crashes at every step: store_crash_test.cpp.
+// What the store promises, each promise in a few lines. Crashes at every step:
+// store_crash_test.cpp.
 #include <gtest/gtest.h>
 
 #include "storage/layout.h"

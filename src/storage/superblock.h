@@ -1,5 +1,5 @@
-// storage/superblock.h: the root of a shard's directory, in two files written in turn. Pure: bytes to
-// values and back. Bytes: docs/formats/superblock.md.
+// storage/superblock.h: the root of a shard's directory, in two files written in turn. Pure: bytes
+// to values and back. Bytes: docs/formats/superblock.md.
 #pragma once
 
 #include <cstdint>

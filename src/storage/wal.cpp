@@ -11,8 +11,15 @@ namespace wharf::storage {
 
 Wal::Wal(Io& io, SegmentPool& pool, const Clock& clock, const StoreOptions& options,
          const Setup& setup)
-    : io_(io), pool_(pool), clock_(clock), options_(options), key_(setup.key),
-      layout_(setup.layout), epoch_(setup.epoch), tail_(setup.tail), durable_chain_(setup.tail) {
+    : io_(io),
+      pool_(pool),
+      clock_(clock),
+      options_(options),
+      key_(setup.key),
+      layout_(setup.layout),
+      epoch_(setup.epoch),
+      tail_(setup.tail),
+      durable_chain_(setup.tail) {
   ASSERT(setup.first_segment > 0 && layout_.segment_bytes == options.segment_bytes);
   ASSERT(layout_.lsn(setup.first_segment, segment_header_bytes) > tail_.end);
   open_.serial = 1;
@@ -152,8 +159,10 @@ void Wal::finish(Block& block) {
   header.flags = block.flags;
   header.depth = blocks_in_flight_max;
   if (block.offset == segment_header_bytes) {
-    SegmentHeader first{.number = block.segment, .epoch = epoch_,
-                        .segment_bytes = layout_.segment_bytes, .before = tail_,
+    SegmentHeader first{.number = block.segment,
+                        .epoch = epoch_,
+                        .segment_bytes = layout_.segment_bytes,
+                        .before = tail_,
                         .durable_block = durable_chain_.block};
     encode_segment_header(first, key_, {block.bytes - page_bytes, page_bytes});
   }

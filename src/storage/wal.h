@@ -1,11 +1,12 @@
-// storage/wal.h: the commit path. Changes are written straight into the block that is open; a block is
-// closed and sent to the disk when the disk is idle and somebody waits, when enough has gathered, or
-// when the block is full. A block is the unit of durability: it survives whole or not at all.
+// storage/wal.h: the commit path. Changes are written straight into the block that is open; a block
+// is closed and sent to the disk when the disk is idle and somebody waits, when enough has
+// gathered, or when the block is full. A block is the unit of durability: it survives whole or not
+// at all.
 //
 // Positions are given when a record is written, so a record's place is known before it is on disk.
-// Invariants: blocks are numbered without gaps; at most blocks_in_flight_max are on their way, and more
-// than one only of full ones; what is durable is a prefix.
-// Memory: two or three buffers of block_bytes_max, and what waits (StoreOptions::pending_bytes_max).
+// Invariants: blocks are numbered without gaps; at most blocks_in_flight_max are on their way, and
+// more than one only of full ones; what is durable is a prefix. Memory: two or three buffers of
+// block_bytes_max, and what waits (StoreOptions::pending_bytes_max).
 #pragma once
 
 #include <cstdint>
@@ -52,7 +53,8 @@ class Wal {
   // Forgets what is merged for the lane: it goes.
   void discard_settles(Lane& lane);
 
-  // What comes next goes into another block. Does nothing when the open one is empty and no flag asks.
+  // What comes next goes into another block. Does nothing when the open one is empty and no flag
+  // asks.
   void close_block(std::uint8_t flags = 0);
   // All changes so far are in `tail()`. REQUIRES: the open block is empty (close_block).
   const Chain& tail() const { return tail_; }
@@ -70,7 +72,8 @@ class Wal {
   bool failed() const { return failed_; }
   bool idle() const { return in_flight_.empty() && waiting_.empty() && open_empty(); }
 
-  // Empty unless those bytes of the log are still in memory; valid until the next call that is not const.
+  // Empty unless those bytes of the log are still in memory; valid until the next call that is not
+  // const.
   Bytes in_memory(std::uint64_t segment, std::uint64_t offset, std::uint64_t bytes) const;
   // Segments that the log has left since the last call, and where each ends.
   struct SegmentEnd {
@@ -92,14 +95,14 @@ class Wal {
   struct Block {
     std::uint64_t serial = 0;
     std::uint64_t segment = 0;
-    std::uint64_t offset = 0;      // of its header
-    Buffer buffer;                 // a page for the segment header, then the block
-    std::byte* bytes = nullptr;    // the block in it
+    std::uint64_t offset = 0;    // of its header
+    Buffer buffer;               // a page for the segment header, then the block
+    std::byte* bytes = nullptr;  // the block in it
     std::uint64_t capacity = 0;
-    std::uint64_t used = 0;        // its own header included, or 0 when nothing was written
+    std::uint64_t used = 0;  // its own header included, or 0 when nothing was written
     std::uint32_t records = 0;
     std::uint8_t flags = 0;
-    Chain chain;                   // behind it, once closed
+    Chain chain;  // behind it, once closed
     Instant first_change{};
   };
 
@@ -124,12 +127,12 @@ class Wal {
   const std::uint32_t epoch_;
 
   Block open_;
-  SettleBatch batch_;            // of the open block
-  std::deque<Block> waiting_;    // closed
+  SettleBatch batch_;          // of the open block
+  std::deque<Block> waiting_;  // closed
   std::deque<Block> in_flight_;
   Chain tail_;
   Chain durable_chain_;
-  std::vector<Buffer> buffers_;  // for the next blocks
+  std::vector<Buffer> buffers_;      // for the next blocks
   std::uint64_t pending_bytes_ = 0;  // closed, not durable
   std::uint64_t commits_ = 0;
   std::uint64_t committed_bytes_ = 0;

@@ -1,6 +1,7 @@
 // wire/buffer.h: a counted block of bytes, filled once by its maker and never changed after it was
 // shared. Copies share; the last one frees. The count is atomic, because a body goes from the shard
-// that stores it to the shard whose connection sends it; nothing else of a message crosses that way.
+// that stores it to the shard whose connection sends it; nothing else of a message crosses that
+// way.
 #pragma once
 
 #include <atomic>

@@ -10,8 +10,8 @@ namespace wharf {
 std::span<std::byte> Chain::extend(std::size_t size) {
   bool fits = !pieces_.empty() && !pieces_.back().shared &&
               pieces_.back().data.size() + size <= pieces_.back().data.capacity();
-  bool may_grow = !pieces_.empty() && !pieces_.back().shared &&
-                  pieces_.back().data.size() + size <= block_size;
+  bool may_grow =
+      !pieces_.empty() && !pieces_.back().shared && pieces_.back().data.size() + size <= block_size;
   if (!fits && !may_grow) pieces_.emplace_back();
   std::vector<std::byte>& data = pieces_.back().data;
   std::size_t offset = data.size();

@@ -1,5 +1,5 @@
-// wire/chain.h: what is to be written to a peer, as a gather list: small pieces are copied together,
-// large bodies are shared, and one writev sends all. Owned by one connection.
+// wire/chain.h: what is to be written to a peer, as a gather list: small pieces are copied
+// together, large bodies are shared, and one writev sends all. Owned by one connection.
 #pragma once
 
 #include <cstddef>
@@ -17,7 +17,8 @@ class Chain {
   // Below this a copy is cheaper than another entry of the gather list.
   static constexpr std::size_t share_size_min = 4096;
 
-  // Space for exactly `size` more bytes at the end; the caller fills all of it before the next call.
+  // Space for exactly `size` more bytes at the end; the caller fills all of it before the next
+  // call.
   std::span<std::byte> extend(std::size_t size);
   void append(Bytes bytes);
   // Sends `size` bytes of `buffer` from `offset`: shared when large, copied when small.

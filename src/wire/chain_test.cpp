@@ -1,8 +1,8 @@
 #include "wire/chain.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "base/random.h"
 #include "wire/reader.h"
@@ -58,7 +58,10 @@ TEST(Chain, BehavesAsAStringThatGrowsAndShrinks) {
       std::string text = letters(random.below(step % 10 == 0 ? 20'000 : 300),
                                  static_cast<char>('a' + random.below(4)));
       switch (random.below(3)) {
-        case 0: chain.append(bytes_of(text)); model += text; break;
+        case 0:
+          chain.append(bytes_of(text));
+          model += text;
+          break;
         case 1: {
           Buffer buffer = Buffer::copy_of(bytes_of(text));
           std::size_t offset = random.below(text.size() + 1);

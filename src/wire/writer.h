@@ -1,5 +1,6 @@
-// wire/writer.h: appends fields to a growing byte string. Cheap to make; the caller owns the string.
-// For bytes of a size known ahead, write into Chain::extend or a Buffer with put_be / put_le instead.
+// wire/writer.h: appends fields to a growing byte string. Cheap to make; the caller owns the
+// string. For bytes of a size known ahead, write into Chain::extend or a Buffer with put_be /
+// put_le instead.
 #pragma once
 
 #include <concepts>

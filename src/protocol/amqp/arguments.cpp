@@ -27,37 +27,35 @@ constexpr std::int64_t expiry_max_ms = 315'360'000'000;  // ten years
 constexpr std::uint32_t delivery_limit_default = 20;
 constexpr std::int64_t priority_max = 255;
 
-constexpr std::array<std::string_view, 14> standard_arguments = {
-    "x-expires",
-    "x-message-ttl",
-    "x-dead-letter-exchange",
-    "x-dead-letter-routing-key",
-    "x-max-length",
-    "x-max-length-bytes",
-    "x-max-priority",
-    "x-overflow",
-    "x-queue-mode",
-    "x-queue-version",
-    "x-single-active-consumer",
-    "x-queue-type",
-    "x-queue-master-locator",
-    "x-queue-leader-locator"};
-constexpr std::array<std::string_view, 15> counted_arguments = {
-    "x-dead-letter-exchange",
-    "x-dead-letter-routing-key",
-    "x-dead-letter-strategy",
-    "x-expires",
-    "x-max-length",
-    "x-max-length-bytes",
-    "x-max-in-memory-length",
-    "x-max-in-memory-bytes",
-    "x-overflow",
-    "x-single-active-consumer",
-    "x-queue-type",
-    "x-quorum-initial-group-size",
-    "x-delivery-limit",
-    "x-message-ttl",
-    "x-queue-leader-locator"};
+constexpr std::array<std::string_view, 14> standard_arguments = {"x-expires",
+                                                                 "x-message-ttl",
+                                                                 "x-dead-letter-exchange",
+                                                                 "x-dead-letter-routing-key",
+                                                                 "x-max-length",
+                                                                 "x-max-length-bytes",
+                                                                 "x-max-priority",
+                                                                 "x-overflow",
+                                                                 "x-queue-mode",
+                                                                 "x-queue-version",
+                                                                 "x-single-active-consumer",
+                                                                 "x-queue-type",
+                                                                 "x-queue-master-locator",
+                                                                 "x-queue-leader-locator"};
+constexpr std::array<std::string_view, 15> counted_arguments = {"x-dead-letter-exchange",
+                                                                "x-dead-letter-routing-key",
+                                                                "x-dead-letter-strategy",
+                                                                "x-expires",
+                                                                "x-max-length",
+                                                                "x-max-length-bytes",
+                                                                "x-max-in-memory-length",
+                                                                "x-max-in-memory-bytes",
+                                                                "x-overflow",
+                                                                "x-single-active-consumer",
+                                                                "x-queue-type",
+                                                                "x-quorum-initial-group-size",
+                                                                "x-delivery-limit",
+                                                                "x-message-ttl",
+                                                                "x-queue-leader-locator"};
 constexpr std::array<std::string_view, 4> stream_arguments = {
     "x-max-age", "x-stream-max-segment-size-bytes", "x-initial-cluster-size",
     "x-stream-filter-size-bytes"};
@@ -76,8 +74,8 @@ OriginArguments keep(TableView table) {
   return {amqp_format, ByteVector(table.bytes().begin(), table.bytes().end())};
 }
 
-// Reads the arguments of one declare. The first error sticks and later reads find nothing, so callers
-// check once, at the end.
+// Reads the arguments of one declare. The first error sticks and later reads find nothing, so
+// callers check once, at the end.
 class ArgumentReader {
  public:
   // `what` names the thing in error texts.
@@ -226,8 +224,7 @@ void read_counted(ArgumentReader& in, QueueSpec& spec) {
 void check_own(ArgumentReader& in, TableView table, QueueKind kind) {
   for (const TableField& field : table.items()) {
     bool known = contains(standard_arguments, field.name) ||
-                 contains(counted_arguments, field.name) ||
-                 contains(stream_arguments, field.name);
+                 contains(counted_arguments, field.name) || contains(stream_arguments, field.name);
     if (!known || contains(queue_arguments(kind), field.name)) continue;
     in.fail(fmt::format("invalid arg '{}' for {} of queue type {}", field.name, in.what(),
                         module_name(kind)));

@@ -1,6 +1,6 @@
-// protocol/amqp/arguments.h: what clients declare, from AMQP's fields and tables to the core's specs, with
-// the checks and texts of RabbitMQ 4.2 (rabbit_amqqueue, rabbit_exchange, rabbit_misc). Arguments that
-// nobody knows are kept and shown; those of another queue type are refused.
+// protocol/amqp/arguments.h: what clients declare, from AMQP's fields and tables to the core's
+// specs, with the checks and texts of RabbitMQ 4.2 (rabbit_amqqueue, rabbit_exchange, rabbit_misc).
+// Arguments that nobody knows are kept and shown; those of another queue type are refused.
 #pragma once
 
 #include <cstdint>

@@ -16,9 +16,8 @@ using broker::QueueKind;
 using broker::QueueSpec;
 
 QueueSpec spec_of(const TableWriter& arguments, bool durable = true) {
-  Or<QueueSpec> spec = to_queue_spec({.queue = "q", .durable = durable,
-                                      .arguments = arguments.bytes()},
-                                     "q", false, "/");
+  Or<QueueSpec> spec = to_queue_spec(
+      {.queue = "q", .durable = durable, .arguments = arguments.bytes()}, "q", false, "/");
   EXPECT_TRUE(spec.has_value()) << spec.error().text;
   return spec.value_or(QueueSpec{});
 }

@@ -79,7 +79,8 @@ Checked Channel::on(const ConfirmSelect& method, Chain& out) {
 broker::RequestId Channel::ask(bool no_wait, std::string name) {
   ASSERT(!busy());
   link_.flush_settles();
-  pending_ = Pending{.id = link_.next_request(number_), .no_wait = no_wait, .name = std::move(name)};
+  pending_ =
+      Pending{.id = link_.next_request(number_), .no_wait = no_wait, .name = std::move(name)};
   return pending_.id;
 }
 
@@ -108,14 +109,29 @@ Checked Channel::on_answer(const Pending& asked, broker::Done&, Chain& out) {
   }
   if (asked.no_wait) return {};
   switch (current_method_) {
-    case ExchangeDeclare::id: send(out, ExchangeDeclareOk{}); break;
-    case ExchangeDelete::id: send(out, ExchangeDeleteOk{}); break;
-    case ExchangeBind::id: send(out, ExchangeBindOk{}); break;
-    case ExchangeUnbind::id: send(out, ExchangeUnbindOk{}); break;
-    case QueueBind::id: send(out, QueueBindOk{}); break;
-    case QueueUnbind::id: send(out, QueueUnbindOk{}); break;
-    case BasicCancel::id: send(out, BasicCancelOk{.consumer_tag = asked.name}); break;
-    default: break;
+    case ExchangeDeclare::id:
+      send(out, ExchangeDeclareOk{});
+      break;
+    case ExchangeDelete::id:
+      send(out, ExchangeDeleteOk{});
+      break;
+    case ExchangeBind::id:
+      send(out, ExchangeBindOk{});
+      break;
+    case ExchangeUnbind::id:
+      send(out, ExchangeUnbindOk{});
+      break;
+    case QueueBind::id:
+      send(out, QueueBindOk{});
+      break;
+    case QueueUnbind::id:
+      send(out, QueueUnbindOk{});
+      break;
+    case BasicCancel::id:
+      send(out, BasicCancelOk{.consumer_tag = asked.name});
+      break;
+    default:
+      break;
   }
   return {};
 }
@@ -140,7 +156,8 @@ Checked Channel::on_failure(const Pending& asked, const broker::Failure& failure
       if (missing) return on_answer(asked, deleted, out);
       break;
     }
-    default: break;
+    default:
+      break;
   }
   return std::unexpected(link_.error_of(failure));
 }

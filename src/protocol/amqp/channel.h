@@ -1,13 +1,12 @@
 // protocol/amqp/channel.h: one channel: what its methods do, what it holds, what it owes.
 //
-// A method is carried out at once or asks the core; while an answer is owed the channel is busy(), and
-// the session offers it no further frame, so that nothing overtakes. Publishing and acknowledging never
-// make it busy.
-// Errors leave as values; the session closes the channel or the connection with them. After release()
-// the channel holds nothing in the core any more and is fit only to be thrown away, or to wait for the
-// peer's close-ok.
-// Files: channel.cpp (dispatch, life), channel_publish.cpp, channel_consume.cpp (consumers, get, qos),
-// channel_settle.cpp (acknowledgements), channel_catalog.cpp (exchanges and queues), channel_tx.cpp.
+// A method is carried out at once or asks the core; while an answer is owed the channel is busy(),
+// and the session offers it no further frame, so that nothing overtakes. Publishing and
+// acknowledging never make it busy. Errors leave as values; the session closes the channel or the
+// connection with them. After release() the channel holds nothing in the core any more and is fit
+// only to be thrown away, or to wait for the peer's close-ok. Files: channel.cpp (dispatch, life),
+// channel_publish.cpp, channel_consume.cpp (consumers, get, qos), channel_settle.cpp
+// (acknowledgements), channel_catalog.cpp (exchanges and queues), channel_tx.cpp.
 #pragma once
 
 #include <deque>

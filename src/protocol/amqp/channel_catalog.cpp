@@ -1,5 +1,5 @@
-// Exchanges, queues and bindings: requests to the core's catalog, with the checks of names that RabbitMQ
-// makes before it looks anything up.
+// Exchanges, queues and bindings: requests to the core's catalog, with the checks of names that
+// RabbitMQ makes before it looks anything up.
 #include <algorithm>
 #include <limits>
 
@@ -72,9 +72,8 @@ Checked Channel::on(const ExchangeDelete& method, Chain&) {
   std::string name = clean_name(method.exchange);
   if (Checked named = check_not_default(name); !named) return named;
   if (name.starts_with(reserved_prefix)) {
-    return refuse(ReplyCode::access_refused,
-                  fmt::format("deletion of system {} not allowed",
-                              link_.describe(Resource::exchange, name)));
+    return refuse(ReplyCode::access_refused, fmt::format("deletion of system {} not allowed",
+                                                         link_.describe(Resource::exchange, name)));
   }
   broker::RequestId request = ask(method.no_wait, name);
   link_.core.delete_exchange(link_.session, request, name, method.if_unused);

@@ -73,8 +73,7 @@ Checked Channel::check_tag(std::string_view tag) const {
   std::size_t count = consumers_.size() + (reply_consumer_ ? 1 : 0);
   bool taken = find_consumer(tag) || (reply_consumer_ && reply_consumer_->tag == tag);
   if (taken) {
-    return refuse(ReplyCode::not_allowed,
-                  fmt::format("attempt to reuse consumer tag '{}'", tag));
+    return refuse(ReplyCode::not_allowed, fmt::format("attempt to reuse consumer tag '{}'", tag));
   }
   std::uint32_t most = link_.options.consumers_per_channel_max;
   if (most == 0 || count < most) return {};

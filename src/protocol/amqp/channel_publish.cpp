@@ -1,5 +1,6 @@
-// Publishing: content frames become one Message, copied once from the socket's buffer, and go to the core
-// with one call. What is wrong with a message is said only once all of it has been read, as RabbitMQ does.
+// Publishing: content frames become one Message, copied once from the socket's buffer, and go to
+// the core with one call. What is wrong with a message is said only once all of it has been read,
+// as RabbitMQ does.
 #include <algorithm>
 #include <charconv>
 #include <limits>
@@ -38,7 +39,8 @@ Or<std::optional<std::uint64_t>> read_expiration(const Properties& properties) {
   };
   std::int64_t value = 0;
   auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (code == std::errc::result_out_of_range) return invalid(fmt::format("{{value_too_big,{}}}", text));
+  if (code == std::errc::result_out_of_range)
+    return invalid(fmt::format("{{value_too_big,{}}}", text));
   if (code != std::errc()) return invalid("no_integer");
   std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
   if (!rest.empty()) return invalid(fmt::format("{{leftover_string,\"{}\"}}", rest));
@@ -168,8 +170,9 @@ Checked Channel::read_keys(TableView headers) {
     if (!hidden && field.name != "CC") continue;
     const auto* list = std::get_if<ArrayView>(&field.value);
     if (!list) {
-      return refuse_message(fmt::format("invalid message: {{unacceptable_type_in_header,\"{}\",{}}}",
-                                        field.name, type_name(field.value)));
+      return refuse_message(
+          fmt::format("invalid message: {{unacceptable_type_in_header,\"{}\",{}}}", field.name,
+                      type_name(field.value)));
     }
     for (const ArrayElement& element : list->items()) {
       const auto* key = std::get_if<std::string_view>(&element.value);
@@ -231,7 +234,8 @@ Checked Channel::publish(const Message& message, bool mandatory,
   broker::Published published;
   if (is_reply_key(message)) {
     if (!link_.may_write_default()) {
-      return publish_refused({Fault{Errc::refused}, broker::Resource::exchange, {}, auth::Verb::write});
+      return publish_refused(
+          {Fault{Errc::refused}, broker::Resource::exchange, {}, auth::Verb::write});
     }
     published.queues = send_reply(message) ? 1 : 0;
   } else {

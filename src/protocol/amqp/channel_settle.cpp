@@ -1,5 +1,5 @@
-// Acknowledgements. They are collected by queue and handed to the core at the end of the turn, so that
-// those of a whole read go as one call.
+// Acknowledgements. They are collected by queue and handed to the core at the end of the turn, so
+// that those of a whole read go as one call.
 #include <fmt/format.h>
 
 #include "protocol/amqp/channel.h"
@@ -58,13 +58,13 @@ Checked Channel::on(const BasicRecover& method, Chain& out) {
 
 Checked Channel::recover(bool requeue) {
   if (!requeue) return refuse(ReplyCode::not_implemented, "requeue=false");
-  unacked_.take(0, true,
-                [&](const Unacked::Entry& entry) { settle(entry, Disposition::requeue); });
+  unacked_.take(0, true, [&](const Unacked::Entry& entry) { settle(entry, Disposition::requeue); });
   return {};
 }
 
-// The tags that were out at each look are remembered; the oldest still out was out at the first look
-// before the limit, if its tag is not above the last of then. So a delivery itself carries no time.
+// The tags that were out at each look are remembered; the oldest still out was out at the first
+// look before the limit, if its tag is not above the last of then. So a delivery itself carries no
+// time.
 Checked Channel::check_overdue(Instant now) {
   if (unacked_.empty()) {
     checkpoints_.clear();

@@ -1,6 +1,6 @@
-// Transactions: publishes and acknowledgements are kept until tx.commit, then carried out together; the
-// commit is answered when all of it is as safe as a confirmed publish. It is no atomic change: neither is
-// RabbitMQ's.
+// Transactions: publishes and acknowledgements are kept until tx.commit, then carried out together;
+// the commit is answered when all of it is as safe as a confirmed publish. It is no atomic change:
+// neither is RabbitMQ's.
 #include "protocol/amqp/channel.h"
 
 namespace wharf::amqp {

@@ -1,8 +1,8 @@
-// protocol/amqp/confirms.h: publishes of one channel that wait for their confirm, in order of number.
-// Numbers are dense from 1. A publish is complete when all its receipts have come; what is complete is
-// told at the end of the turn: one acknowledgement with `multiple` for the run below the first that is
-// still open, single ones beyond it, refused ones singly (RabbitMQ's own grouping).
-// Cost: O(1) each, 4 bytes an open publish, no allocation once the ring has grown.
+// protocol/amqp/confirms.h: publishes of one channel that wait for their confirm, in order of
+// number. Numbers are dense from 1. A publish is complete when all its receipts have come; what is
+// complete is told at the end of the turn: one acknowledgement with `multiple` for the run below
+// the first that is still open, single ones beyond it, refused ones singly (RabbitMQ's own
+// grouping). Cost: O(1) each, 4 bytes an open publish, no allocation once the ring has grown.
 #pragma once
 
 #include <cstdint>
@@ -46,11 +46,11 @@ class Confirms {
     bool told = false;
   };
 
-  // Everything complete below the first open one. A run of accepted ones is told together; those that
-  // were told before need no telling, but do no harm inside a run.
+  // Everything complete below the first open one. A run of accepted ones is told together; those
+  // that were told before need no telling, but do no harm inside a run.
   template <class Tell>
   void flush_front(Tell& tell) {
-    std::uint64_t run = 0;       // accepted ones not yet told
+    std::uint64_t run = 0;  // accepted ones not yet told
     std::uint64_t run_last = 0;
     while (count_ > 0 && ring_[head_].missing == 0) {
       const Entry& entry = ring_[head_];

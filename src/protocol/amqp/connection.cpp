@@ -44,8 +44,7 @@ Checked AmqpSession::on(const ConnectionStartOk& method, Chain& out) {
   Or<TableView> properties = parse_table(method.client_properties);
   if (!properties) return std::unexpected(std::move(properties.error()));
   link_.capabilities = read_capabilities(*properties);
-  Or<auth::Principal> who =
-      login(method.mechanism, method.response, peer_, link_.core.access());
+  Or<auth::Principal> who = login(method.mechanism, method.response, peer_, link_.core.access());
   if (!who) return std::unexpected(std::move(who.error()));
   link_.who = std::move(*who);
   write_method(out, 0,
@@ -72,9 +71,8 @@ Checked AmqpSession::on(const ConnectionOpen& method, Chain& out) {
     return refuse(ReplyCode::not_allowed, fmt::format("vhost {} not found", method.virtual_host));
   }
   if (!access.may_open(link_.who, vhost)) {
-    return refuse(ReplyCode::not_allowed,
-                  fmt::format("access to vhost '{}' refused for user '{}'", method.virtual_host,
-                              link_.who.name));
+    return refuse(ReplyCode::not_allowed, fmt::format("access to vhost '{}' refused for user '{}'",
+                                                      method.virtual_host, link_.who.name));
   }
   link_.vhost = vhost;
   link_.vhost_name = method.virtual_host;
@@ -137,13 +135,13 @@ Checked AmqpSession::on_connection_method(const Method& method, Chain& out) {
     case ConnectionCloseOk::id:
       if (phase_ == Phase::closed) return decode_and<ConnectionCloseOk>(method, out);
       break;
-    default: break;
+    default:
+      break;
   }
   static constexpr std::string_view names[] = {"greeting", "starting", "tuning", "opening",
                                                "running",  "closing",  "closed", "closed"};
-  return refuse(ReplyCode::channel_error,
-                fmt::format("unexpected method in connection state {}",
-                            names[static_cast<std::size_t>(phase_)]));
+  return refuse(ReplyCode::channel_error, fmt::format("unexpected method in connection state {}",
+                                                      names[static_cast<std::size_t>(phase_)]));
 }
 
 // ---- The end
@@ -190,7 +188,8 @@ void AmqpSession::go_silent() {
 void AmqpSession::fail_connection(const Error& error, Chain& out) {
   switch (phase_) {
     case Phase::greeting:
-    case Phase::silent: return;
+    case Phase::silent:
+      return;
     case Phase::start:
       if (error.code == ReplyCode::access_refused &&
           link_.capabilities.authentication_failure_close) {
@@ -201,9 +200,11 @@ void AmqpSession::fail_connection(const Error& error, Chain& out) {
       if (error.code != ReplyCode::not_allowed) return go_silent();
       return close_with(error, out);
     case Phase::open:
-    case Phase::running: return close_with(error, out);
+    case Phase::running:
+      return close_with(error, out);
     case Phase::detaching:
-    case Phase::closed: ended_ = true;
+    case Phase::closed:
+      ended_ = true;
   }
 }
 

@@ -7,10 +7,9 @@
 // `detaching`: the client has asked to close and waits for its exclusive queues to be gone.
 // `closed`: a close frame or close-ok has been sent; only close and close-ok are still looked at.
 //
-// A turn is one call of on_bytes or on_wake: what it collects (settled records, confirms, credit) is
-// handed over at its end.
-// Files: session.cpp (turns, frames, channels, events), connection.cpp (channel 0: handshake, close,
-// blocked, timers).
+// A turn is one call of on_bytes or on_wake: what it collects (settled records, confirms, credit)
+// is handed over at its end. Files: session.cpp (turns, frames, channels, events), connection.cpp
+// (channel 0: handshake, close, blocked, timers).
 #pragma once
 
 #include <memory>
@@ -49,13 +48,13 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
  private:
   enum class Phase : std::uint8_t {
     greeting,
-    start,      // connection.start sent
-    tune,       // tune sent
-    open,       // waiting for open
+    start,  // connection.start sent
+    tune,   // tune sent
+    open,   // waiting for open
     running,
     detaching,
     closed,
-    silent,     // refused; what still comes is not looked at
+    silent,  // refused; what still comes is not looked at
   };
 
   // ---- session.cpp: frames
@@ -117,7 +116,7 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
   const Peer peer_;
   Link link_;
   Phase phase_ = Phase::greeting;
-  MethodId current_method_ = 0;  // on channel 0
+  MethodId current_method_ = 0;    // on channel 0
   std::uint16_t channel_max_ = 0;  // as tuned
   bool ended_ = false;
   bool deaf_ = false;     // frames can no longer be told apart

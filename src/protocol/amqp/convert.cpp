@@ -97,10 +97,14 @@ ArrayWriter rewrite(ArrayView array) {
 
 std::string_view reason_name(DeathReason reason) {
   switch (reason) {
-    case DeathReason::rejected: return "rejected";
-    case DeathReason::expired: return "expired";
-    case DeathReason::max_length: return "maxlen";
-    case DeathReason::delivery_limit: return "delivery_limit";
+    case DeathReason::rejected:
+      return "rejected";
+    case DeathReason::expired:
+      return "expired";
+    case DeathReason::max_length:
+      return "maxlen";
+    case DeathReason::delivery_limit:
+      return "delivery_limit";
   }
   return "rejected";
 }
@@ -156,7 +160,8 @@ broker::Value to_common(const FieldValue& value) { return std::visit(CommonVisit
 void read_headers(Bytes properties, const broker::HeaderVisitor& visit) {
   Result<Properties> parsed = Properties::parse(properties);
   if (!parsed || !parsed->headers) return;
-  for (const TableField& field : parsed->headers->items()) visit(field.name, to_common(field.value));
+  for (const TableField& field : parsed->headers->items())
+    visit(field.name, to_common(field.value));
 }
 
 bool has_foreign_letters(TableView table) { return any_foreign_letter(table); }
@@ -172,8 +177,8 @@ Bytes shown_properties(const Message& message, std::uint32_t returns, ByteVector
   if (!parsed) return message.properties();
   TableWriter headers;
   for (const TableField& field : parsed->headers.value_or(TableView()).items()) {
-    bool replaced = (died && is_about_death(field.name)) ||
-                    (returns > 0 && field.name == "x-delivery-count");
+    bool replaced =
+        (died && is_about_death(field.name)) || (returns > 0 && field.name == "x-delivery-count");
     if (!replaced) headers.copy(field);
   }
   if (returns > 0) headers.add("x-delivery-count", std::int64_t{returns});

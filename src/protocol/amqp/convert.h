@@ -1,6 +1,6 @@
-// protocol/amqp/convert.h: messages between AMQP 0-9-1 and the core. The origin properties are kept as
-// they came and go out byte for byte, unless the broker has something to add: then the headers table is
-// rewritten (dead-lettering as RabbitMQ's x-death, returns as x-delivery-count).
+// protocol/amqp/convert.h: messages between AMQP 0-9-1 and the core. The origin properties are kept
+// as they came and go out byte for byte, unless the broker has something to add: then the headers
+// table is rewritten (dead-lettering as RabbitMQ's x-death, returns as x-delivery-count).
 #pragma once
 
 #include <cstdint>
@@ -28,8 +28,8 @@ bool has_foreign_letters(TableView table);
 // The same table without them.
 ByteVector without_foreign_letters(TableView table);
 
-// The properties to show to a receiver. `returns`: how often the message came back, 0 to show nothing.
-// The result points into the message or into `scratch`.
+// The properties to show to a receiver. `returns`: how often the message came back, 0 to show
+// nothing. The result points into the message or into `scratch`.
 Bytes shown_properties(const broker::Message& message, std::uint32_t returns, ByteVector& scratch);
 
 }  // namespace wharf::amqp

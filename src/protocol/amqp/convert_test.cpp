@@ -68,8 +68,7 @@ TEST(ShownProperties, TellOfDeathsInRabbitShape) {
   TableWriter headers;
   headers.add("x-death", "forged"sv);
   headers.add("mine", true);
-  Message message =
-      message_with({.headers = headers.view(), .expiration = "60000"}, deaths);
+  Message message = message_with({.headers = headers.view(), .expiration = "60000"}, deaths);
   ByteVector scratch;
   Bytes shown = shown_properties(message, 0, scratch);
   EXPECT_FALSE(Properties::parse(shown)->expiration.has_value());
@@ -110,9 +109,8 @@ TEST(CommonForm, IntegersAreOneType) {
     seen.emplace_back(name, std::move(value));
   });
   std::vector<std::pair<std::string, broker::Value>> expected = {
-      {"b", std::int64_t{-1}},   {"i", std::int64_t{7}},
-      {"d", 1.5},                {"s", std::string("x")},
-      {"v", std::monostate{}},   {"t", WallTime(9s)}};
+      {"b", std::int64_t{-1}}, {"i", std::int64_t{7}},  {"d", 1.5},
+      {"s", std::string("x")}, {"v", std::monostate{}}, {"t", WallTime(9s)}};
   EXPECT_EQ(seen, expected);
   read_headers(bytes_of("rubbish"), [](std::string_view, broker::Value) { FAIL(); });
 }

@@ -1,8 +1,8 @@
-// protocol/amqp/credit.h: how much one consumer has been granted, and how much it has earned back. The
-// core knows only credit (messages and bytes); AMQP knows prefetch counts. A consumer with a prefetch
-// count earns a message back when one is settled; one without earns it when one is written, and is
-// renewed as the output drains. Bytes are always earned by writing and renewed as the output drains,
-// so that a client that never reads costs bounded memory.
+// protocol/amqp/credit.h: how much one consumer has been granted, and how much it has earned back.
+// The core knows only credit (messages and bytes); AMQP knows prefetch counts. A consumer with a
+// prefetch count earns a message back when one is settled; one without earns it when one is
+// written, and is renewed as the output drains. Bytes are always earned by writing and renewed as
+// the output drains, so that a client that never reads costs bounded memory.
 #pragma once
 
 #include <cstdint>
@@ -43,8 +43,8 @@ class Credit {
     released_ += count;
   }
 
-  // What to grant now; it counts as granted afterwards. Small amounts wait for more, but never so that
-  // the consumer could run dry.
+  // What to grant now; it counts as granted afterwards. Small amounts wait for more, but never so
+  // that the consumer could run dry.
   Grant take(bool output_is_low) {
     Grant grant;
     bool renew = per_settle_ || (output_is_low && messages_ >= (messages_max_ + 1) / 2);

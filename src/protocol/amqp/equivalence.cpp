@@ -60,10 +60,14 @@ std::optional<Error> argument_difference(std::string_view key, std::string_view 
 
 std::string_view type_text(ExchangeKind kind) {
   switch (kind) {
-    case ExchangeKind::direct: return "'direct'";
-    case ExchangeKind::fanout: return "'fanout'";
-    case ExchangeKind::topic: return "'topic'";
-    case ExchangeKind::headers: return "'headers'";
+    case ExchangeKind::direct:
+      return "'direct'";
+    case ExchangeKind::fanout:
+      return "'fanout'";
+    case ExchangeKind::topic:
+      return "'topic'";
+    case ExchangeKind::headers:
+      return "'headers'";
   }
   return "'direct'";
 }
@@ -79,8 +83,7 @@ Error difference(const QueueSpec& wanted, const QueueSpec& current, std::string_
   TableView wanted_table = table_of(wanted.arguments);
   TableView current_table = table_of(current.arguments);
   for (std::string_view key : queue_arguments(current.kind)) {
-    auto error =
-        argument_difference(key, what, find(wanted_table, key), find(current_table, key));
+    auto error = argument_difference(key, what, find(wanted_table, key), find(current_table, key));
     if (error) return *error;
   }
   return {ReplyCode::precondition_failed, "inequivalent declaration of " + what};

@@ -1,6 +1,6 @@
 // protocol/amqp/equivalence.h: in what a thing that exists is not what was asked for, in RabbitMQ's
-// order and words (406). Integers of all letters compare by value; only arguments that the type of queue
-// knows are compared.
+// order and words (406). Integers of all letters compare by value; only arguments that the type of
+// queue knows are compared.
 #pragma once
 
 #include <string_view>

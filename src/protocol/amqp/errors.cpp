@@ -13,21 +13,30 @@ constexpr std::size_t short_string_max = 255;
 
 std::string_view kind_name(Resource resource) {
   switch (resource) {
-    case Resource::none: return "resource";
-    case Resource::vhost: return "vhost";
-    case Resource::exchange: return "exchange";
-    case Resource::queue: return "queue";
-    case Resource::consumer: return "consumer";
-    case Resource::binding: return "binding";
+    case Resource::none:
+      return "resource";
+    case Resource::vhost:
+      return "vhost";
+    case Resource::exchange:
+      return "exchange";
+    case Resource::queue:
+      return "queue";
+    case Resource::consumer:
+      return "consumer";
+    case Resource::binding:
+      return "binding";
   }
   return "resource";
 }
 
 std::string_view verb_name(auth::Verb verb) {
   switch (verb) {
-    case auth::Verb::configure: return "configure";
-    case auth::Verb::write: return "write";
-    case auth::Verb::read: return "read";
+    case auth::Verb::configure:
+      return "configure";
+    case auth::Verb::write:
+      return "write";
+    case auth::Verb::read:
+      return "read";
   }
   return "";
 }
@@ -68,23 +77,29 @@ std::string describe(Resource resource, std::string_view name, std::string_view 
 Error to_error(const Failure& failure, const Refusal& context) {
   auto what = [&] { return describe(failure.resource, failure.name, context.vhost); };
   switch (failure.fault.code) {
-    case Errc::not_found: return {ReplyCode::not_found, "no " + what()};
+    case Errc::not_found:
+      return {ReplyCode::not_found, "no " + what()};
     case Errc::locked:
       return {ReplyCode::resource_locked,
               fmt::format("cannot obtain exclusive access to locked {}. It could be originally "
                           "declared on another connection or the exclusive property value does not "
                           "match that of the original declaration.",
                           what())};
-    case Errc::refused: return {ReplyCode::access_refused, refused_text(failure, context)};
+    case Errc::refused:
+      return {ReplyCode::access_refused, refused_text(failure, context)};
     case Errc::not_allowed:
       return {ReplyCode::access_refused, fmt::format("{} {}", what(), failure.fault.why)};
     case Errc::precondition:
       return {ReplyCode::precondition_failed, fmt::format("{} {}", what(), failure.fault.why)};
     case Errc::malformed:
-    case Errc::too_large: return {ReplyCode::precondition_failed, failure.fault.why};
-    case Errc::unsupported: return {ReplyCode::not_implemented, failure.fault.why};
-    case Errc::overloaded: return {ReplyCode::resource_error, failure.fault.why};
-    case Errc::io: return {ReplyCode::internal_error, failure.fault.why};
+    case Errc::too_large:
+      return {ReplyCode::precondition_failed, failure.fault.why};
+    case Errc::unsupported:
+      return {ReplyCode::not_implemented, failure.fault.why};
+    case Errc::overloaded:
+      return {ReplyCode::resource_error, failure.fault.why};
+    case Errc::io:
+      return {ReplyCode::internal_error, failure.fault.why};
   }
   return {ReplyCode::internal_error, failure.fault.why};
 }

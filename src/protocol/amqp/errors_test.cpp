@@ -1,9 +1,9 @@
 // Every refusal that a client can provoke on a channel: code, level, text, method to blame.
 #include "protocol/amqp/errors.h"
 
-#include <gmock/gmock.h>
-
 #include <functional>
+
+#include <gmock/gmock.h>
 
 #include "protocol/amqp/testing.h"
 
@@ -60,8 +60,8 @@ TEST_P(Errors, AreSaidInRabbitWords) {
   ASSERT_FALSE(frames.empty());
   std::string level = item.hard ? "0 connection" : "1 channel";
   EXPECT_EQ(frames.back(), level + ".close(reply_code=" + std::to_string(item.code) +
-                               " reply_text=\"" + item.text + "\" class_id=" +
-                               std::to_string(item.class_id) +
+                               " reply_text=\"" + item.text +
+                               "\" class_id=" + std::to_string(item.class_id) +
                                " method_id=" + std::to_string(item.method_id) + ")");
   if (item.hard) return;
   // Nothing else is heard on that channel but its end; the others go on.
@@ -99,8 +99,8 @@ const Case soft_cases[] = {
     {"unknown_type",
      [](Client& c) { c.send(1, ExchangeDeclare{.exchange = "x", .type = "x-random"}); }, 406,
      "PRECONDITION_FAILED - unknown exchange type 'x-random'", 40, 10},
-    {"other_type",
-     [](Client& c) { c.send(1, ExchangeDeclare{.exchange = "e", .type = "fanout"}); }, 406,
+    {"other_type", [](Client& c) { c.send(1, ExchangeDeclare{.exchange = "e", .type = "fanout"}); },
+     406,
      "PRECONDITION_FAILED - inequivalent arg 'type' for exchange 'e' in vhost '/': received "
      "'fanout' but current is 'direct'",
      40, 10},
@@ -125,8 +125,7 @@ const Case soft_cases[] = {
      "PRECONDITION_FAILED - inequivalent arg 'x-message-ttl' for queue 'q' in vhost '/': received "
      "'10' but current is '1000'",
      50, 10},
-    {"negative_ttl",
-     [](Client& c) { declare_with(c, "x-message-ttl", std::int8_t{-1}); }, 406,
+    {"negative_ttl", [](Client& c) { declare_with(c, "x-message-ttl", std::int8_t{-1}); }, 406,
      "PRECONDITION_FAILED - invalid arg 'x-message-ttl' for queue 'new' in vhost '/': "
      "{value_negative,-1}",
      50, 10},
@@ -137,18 +136,17 @@ const Case soft_cases[] = {
     {"zero_expires", [](Client& c) { declare_with(c, "x-expires", std::int32_t{0}); }, 406,
      "PRECONDITION_FAILED - invalid arg 'x-expires' for queue 'new' in vhost '/': {value_zero,0}",
      50, 10},
-    {"key_without_exchange",
-     [](Client& c) { declare_with(c, "x-dead-letter-routing-key", "k"sv); }, 406,
+    {"key_without_exchange", [](Client& c) { declare_with(c, "x-dead-letter-routing-key", "k"sv); },
+     406,
      "PRECONDITION_FAILED - invalid arg 'x-dead-letter-routing-key' for queue 'new' in vhost '/': "
      "routing_key_but_no_dlx_defined",
      50, 10},
-    {"priority_too_high",
-     [](Client& c) { declare_with(c, "x-max-priority", std::int32_t{256}); }, 406,
+    {"priority_too_high", [](Client& c) { declare_with(c, "x-max-priority", std::int32_t{256}); },
+     406,
      "PRECONDITION_FAILED - invalid arg 'x-max-priority' for queue 'new' in vhost '/': "
      "{max_value_exceeded,256}",
      50, 10},
-    {"stream_is_not_offered",
-     [](Client& c) { declare_with(c, "x-queue-type", "stream"sv); }, 406,
+    {"stream_is_not_offered", [](Client& c) { declare_with(c, "x-queue-type", "stream"sv); }, 406,
      "PRECONDITION_FAILED - invalid arg 'x-queue-type' for queue 'new' in vhost '/': "
      "\\\"unsupported queue type 'stream'\\\"",
      50, 10},
@@ -162,20 +160,20 @@ const Case soft_cases[] = {
        TableWriter arguments = table("x-queue-type", "quorum"sv);
        c.send(1, QueueDeclare{.queue = "new", .arguments = arguments.bytes()});
      },
-     406,
-     "PRECONDITION_FAILED - invalid property 'non-durable' for queue 'new' in vhost '/'", 50, 10},
+     406, "PRECONDITION_FAILED - invalid property 'non-durable' for queue 'new' in vhost '/'", 50,
+     10},
     {"nameless_quorum",
      [](Client& c) {
        TableWriter arguments = table("x-queue-type", "quorum"sv);
        c.send(1, QueueDeclare{.durable = true, .arguments = arguments.bytes()});
      },
-     406,
-     "PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_quorum_queue", 50,
-     10},
+     406, "PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_quorum_queue",
+     50, 10},
     {"bad_x_match",
      [](Client& c) {
        TableWriter arguments = table("x-match", "some"sv);
-       c.send(1, QueueBind{.queue = "q", .exchange = "amq.headers", .arguments = arguments.bytes()});
+       c.send(1,
+              QueueBind{.queue = "q", .exchange = "amq.headers", .arguments = arguments.bytes()});
      },
      406,
      "PRECONDITION_FAILED - Invalid x-match field value <<\\\"some\\\">>; expected all, any, "
@@ -219,11 +217,9 @@ const Case soft_cases[] = {
        TableWriter headers = table("CC", "q"sv);
        c.publish(1, "", "q", "x", {.headers = headers.view()});
      },
-     406,
-     "PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\\\"CC\\\",longstr}", 60,
-     40},
-    {"too_large",
-     [](Client& c) { c.publish(1, "", "q", std::string((16 << 20) + 1, 'x')); }, 406,
+     406, "PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,\\\"CC\\\",longstr}",
+     60, 40},
+    {"too_large", [](Client& c) { c.publish(1, "", "q", std::string((16 << 20) + 1, 'x')); }, 406,
      "PRECONDITION_FAILED - message size 16777217 is larger than configured max size 16777216", 60,
      40},
     {"commit_without_select", [](Client& c) { c.send(1, TxCommit{}); }, 406,
@@ -252,8 +248,8 @@ const Case hard_cases[] = {
      "NOT_IMPLEMENTED - prefetch_size!=0 (7)", 60, 10, true},
     {"recover_without_requeue", [](Client& c) { c.send(1, BasicRecover{}); }, 540,
      "NOT_IMPLEMENTED - requeue=false", 60, 110, true},
-    {"flow_off", [](Client& c) { c.send(1, ChannelFlow{}); }, 540,
-     "NOT_IMPLEMENTED - active=false", 20, 20, true},
+    {"flow_off", [](Client& c) { c.send(1, ChannelFlow{}); }, 540, "NOT_IMPLEMENTED - active=false",
+     20, 20, true},
     {"tag_reuse",
      [](Client& c) {
        c.consume(1, "q", "t");
@@ -266,8 +262,7 @@ const Case hard_cases[] = {
      "CHANNEL_ERROR - expected 'channel.open'", 60, 10, true},
     {"servers_method", [](Client& c) { c.send(1, BasicQosOk{}); }, 503,
      "COMMAND_INVALID - unimplemented method", 60, 11, true},
-    {"body_first",
-     [](Client& c) { c.bytes(bytes_of("\x03\0\1\0\0\0\1x\xce"sv)); }, 505,
+    {"body_first", [](Client& c) { c.bytes(bytes_of("\x03\0\1\0\0\0\1x\xce"sv)); }, 505,
      "UNEXPECTED_FRAME - expected method frame, got non method frame instead", 0, 0, true},
     {"method_in_content",
      [](Client& c) {
@@ -280,22 +275,24 @@ const Case hard_cases[] = {
      60, 40, true},
     {"body_too_long",
      [](Client& c) {
-       c.bytes(bytes_of("\1\0\1\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce"
-                        "\2\0\1\0\0\0\x0e\0\x3c\0\0\0\0\0\0\0\0\0\1\0\0\xce"
-                        "\3\0\1\0\0\0\2xx\xce"sv));
+       c.bytes(
+           bytes_of("\1\0\1\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce"
+                    "\2\0\1\0\0\0\x0e\0\x3c\0\0\0\0\0\0\0\0\0\1\0\0\xce"
+                    "\3\0\1\0\0\0\2xx\xce"sv));
      },
      501, "FRAME_ERROR - content body frame exceeds remaining content size", 60, 40, true},
     {"wrong_class",
      [](Client& c) {
-       c.bytes(bytes_of("\1\0\1\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce"
-                        "\2\0\1\0\0\0\x0e\0\x3d\0\0\0\0\0\0\0\0\0\1\0\0\xce"sv));
+       c.bytes(
+           bytes_of("\1\0\1\0\0\0\x09\0\x3c\0\x28\0\0\0\0\0\xce"
+                    "\2\0\1\0\0\0\x0e\0\x3d\0\0\0\0\0\0\0\0\0\1\0\0\xce"sv));
      },
      505, "UNEXPECTED_FRAME - expected content header for class 60, got one for class 61 instead",
      60, 40, true},
     {"unknown_method", [](Client& c) { c.bytes(bytes_of("\1\0\1\0\0\0\4\0\x3c\0\x63\xce"sv)); },
      540, "NOT_IMPLEMENTED - unknown method 60.99", 0, 0, true},
-    {"undecodable", [](Client& c) { c.bytes(bytes_of("\1\0\1\0\0\0\5\0\x3c\0\x50\7\xce"sv)); },
-     501, "FRAME_ERROR - cannot decode <<7>>", 60, 80, true},
+    {"undecodable", [](Client& c) { c.bytes(bytes_of("\1\0\1\0\0\0\5\0\x3c\0\x50\7\xce"sv)); }, 501,
+     "FRAME_ERROR - cannot decode <<7>>", 60, 80, true},
     {"heartbeat_on_channel", [](Client& c) { c.bytes(bytes_of("\x08\0\1\0\0\0\0\xce"sv)); }, 505,
      "UNEXPECTED_FRAME - type 8, all octets = <<>>", 0, 0, true},
     {"state", [](Client& c) { c.send(0, ConnectionTuneOk{}); }, 504,
@@ -326,10 +323,10 @@ TEST(ErrorTexts, LockedQueue) {
   stranger.open();
   stranger.open_channel(1);
   stranger.send(1, QueueDeclare{.queue = "mine"});
-  EXPECT_THAT(stranger.one(),
-              ::testing::StartsWith("1 channel.close(reply_code=405 reply_text=\"RESOURCE_LOCKED - "
-                                    "cannot obtain exclusive access to locked queue 'mine' in vhost "
-                                    "'/'. It could be originally declared on another connection"));
+  EXPECT_THAT(stranger.one(), ::testing::StartsWith(
+                                  "1 channel.close(reply_code=405 reply_text=\"RESOURCE_LOCKED - "
+                                  "cannot obtain exclusive access to locked queue 'mine' in vhost "
+                                  "'/'. It could be originally declared on another connection"));
 }
 
 TEST(ErrorTexts, NoQueueWasDeclared) {
@@ -350,9 +347,10 @@ TEST(ErrorTexts, TooManyChannels) {
   client.open();
   for (std::uint16_t number = 1; number <= 2047; ++number) client.open_channel(number);
   client.send(3000, ChannelOpen{});
-  EXPECT_EQ(client.one(),
-            "0 connection.close(reply_code=530 reply_text=\"NOT_ALLOWED - number of channels opened "
-            "(2047) has reached the negotiated channel_max (2047)\" class_id=0 method_id=0)");
+  EXPECT_EQ(
+      client.one(),
+      "0 connection.close(reply_code=530 reply_text=\"NOT_ALLOWED - number of channels opened "
+      "(2047) has reached the negotiated channel_max (2047)\" class_id=0 method_id=0)");
 }
 
 }  // namespace

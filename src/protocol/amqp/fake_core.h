@@ -69,11 +69,11 @@ class FakeCore final : public Core {
   std::uint64_t grant_calls = 0;
 
   FakeCore() {
-    for (auto [name, kind] : {std::pair{"amq.direct", ExchangeKind::direct},
-                              std::pair{"amq.fanout", ExchangeKind::fanout},
-                              std::pair{"amq.topic", ExchangeKind::topic},
-                              std::pair{"amq.headers", ExchangeKind::headers},
-                              std::pair{"", ExchangeKind::direct}}) {
+    for (auto [name, kind] :
+         {std::pair{"amq.direct", ExchangeKind::direct},
+          std::pair{"amq.fanout", ExchangeKind::fanout},
+          std::pair{"amq.topic", ExchangeKind::topic},
+          std::pair{"amq.headers", ExchangeKind::headers}, std::pair{"", ExchangeKind::direct}}) {
       ExchangeSpec spec;
       spec.name = name;
       spec.kind = kind;
@@ -289,8 +289,7 @@ class FakeCore final : public Core {
     bool to_queue = binding.destination_kind == Resource::queue;
     if (to_queue ? !queues_.contains(binding.destination)
                  : !exchanges_.contains(binding.destination)) {
-      return fail(session, request, Errc::not_found, binding.destination_kind,
-                  binding.destination);
+      return fail(session, request, Errc::not_found, binding.destination_kind, binding.destination);
     }
     if (!std::ranges::any_of(bindings_, [&](const auto& b) { return same(b, binding); })) {
       bindings_.push_back(binding);
@@ -317,12 +316,10 @@ class FakeCore final : public Core {
     dispatch(*queue);
   }
 
-  void unsubscribe(SessionId session, RequestId request, QueueId id,
-                   ConsumerId consumer) override {
+  void unsubscribe(SessionId session, RequestId request, QueueId id, ConsumerId consumer) override {
     if (Queue* queue = find(id)) {
-      std::erase_if(queue->consumers, [&](const auto& c) {
-        return c.session == session && c.id == consumer;
-      });
+      std::erase_if(queue->consumers,
+                    [&](const auto& c) { return c.session == session && c.id == consumer; });
     }
     reply(session, request, Done{});
   }

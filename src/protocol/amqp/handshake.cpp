@@ -15,9 +15,9 @@ constexpr std::uint32_t frame_max_min = 4096;
 
 // Only what really works is listed: clients rely on each.
 constexpr std::array<std::string_view, 9> server_capabilities = {
-    "publisher_confirms",  "exchange_exchange_bindings",   "basic.nack",
-    "consumer_cancel_notify", "connection.blocked",        "consumer_priorities",
-    "authentication_failure_close", "per_consumer_qos",    "direct_reply_to"};
+    "publisher_confirms",           "exchange_exchange_bindings", "basic.nack",
+    "consumer_cancel_notify",       "connection.blocked",         "consumer_priorities",
+    "authentication_failure_close", "per_consumer_qos",           "direct_reply_to"};
 
 std::unexpected<Error> malformed(std::string_view mechanism) {
   return refuse(ReplyCode::syntax_error, fmt::format("invalid {} response", mechanism));
@@ -53,11 +53,11 @@ std::unexpected<Error> login_refused(std::string_view mechanism) {
 std::unexpected<Error> tune_refused(std::string_view field, std::uint32_t answer, bool too_low,
                                     std::uint32_t limit) {
   std::string_view detail = field == "channel_max" && answer == 0 ? " (no limit)" : "";
-  return refuse(ReplyCode::not_allowed,
-                fmt::format("negotiated {} = {}{} is {} than the {} allowed value ({})", field,
-                            answer, detail, too_low ? "lower" : "higher",
-                            too_low ? "minimum" : "maximum", limit),
-                ConnectionTune::id);
+  return refuse(
+      ReplyCode::not_allowed,
+      fmt::format("negotiated {} = {}{} is {} than the {} allowed value ({})", field, answer,
+                  detail, too_low ? "lower" : "higher", too_low ? "minimum" : "maximum", limit),
+      ConnectionTune::id);
 }
 
 bool is_set(TableView table, std::string_view name) {

@@ -9,17 +9,16 @@ namespace wharf::amqp {
 namespace {
 
 using namespace std::literals;
+using testing::Client;
 using ::testing::ElementsAre;
+using testing::FakeCore;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-using testing::Client;
-using testing::FakeCore;
 
 class Handshake : public ::testing::Test {
  protected:
-  void start(Client& who, std::string_view mechanism, std::string_view response,
-             bool able = true) {
+  void start(Client& who, std::string_view mechanism, std::string_view response, bool able = true) {
     who.bytes(greeting_0_9_1);
     EXPECT_THAT(who.one(), StartsWith("0 connection.start(version_major=0 version_minor=9"));
     TableWriter capabilities;

@@ -76,11 +76,11 @@ struct Link {
 
   boost::unordered_flat_map<broker::ConsumerId, Consumer*> consumers;
   SettleBatch settles;
-  std::vector<broker::ConsumerId> earning;   // consumers with credit to renew
-  std::vector<std::uint16_t> newsworthy;     // channels with confirms to tell
-  std::vector<std::uint16_t> relieved;       // channels whose limit may have room again
-  bool published = false;                    // some content has come since this was last cleared
-  std::uint64_t token_floor = 0;             // above all tokens of closed channels
+  std::vector<broker::ConsumerId> earning;  // consumers with credit to renew
+  std::vector<std::uint16_t> newsworthy;    // channels with confirms to tell
+  std::vector<std::uint16_t> relieved;      // channels whose limit may have room again
+  bool published = false;                   // some content has come since this was last cleared
+  std::uint64_t token_floor = 0;            // above all tokens of closed channels
 
   broker::RequestId next_request(std::uint16_t channel) {
     return std::uint64_t{channel} << 48 | ++last_request_;

@@ -1,9 +1,10 @@
-// The small parts of a session, each on its own: confirms, unacknowledged deliveries, credit, tokens.
-#include <gmock/gmock.h>
-
+// The small parts of a session, each on its own: confirms, unacknowledged deliveries, credit,
+// tokens.
 #include <algorithm>
 #include <random>
 #include <set>
+
+#include <gmock/gmock.h>
 
 #include "protocol/amqp/confirms.h"
 #include "protocol/amqp/credit.h"

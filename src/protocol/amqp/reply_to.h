@@ -1,6 +1,7 @@
-// protocol/amqp/reply_to.h: direct reply-to: answers that go to the asking channel with no queue between
-// (https://www.rabbitmq.com/docs/direct-reply-to). The routing key says which session and consumer, and
-// holds 16 bytes that nobody can guess; the receiving session compares the whole key with its own.
+// protocol/amqp/reply_to.h: direct reply-to: answers that go to the asking channel with no queue
+// between (https://www.rabbitmq.com/docs/direct-reply-to). The routing key says which session and
+// consumer, and holds 16 bytes that nobody can guess; the receiving session compares the whole key
+// with its own.
 //
 //   amq.rabbitmq.reply-to.<base64url of: session u64, consumer u32, chance 16 bytes>
 #pragma once

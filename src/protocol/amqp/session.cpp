@@ -68,8 +68,8 @@ void AmqpSession::on_wake(Chain& out) {
   note_output(out.size() != size_before);
 }
 
-// New output may be gone by the end of this very turn, unseen; so credit that waits for it asks for one
-// more look. If the output is still there then, the carrier will wake us once it has drained.
+// New output may be gone by the end of this very turn, unseen; so credit that waits for it asks for
+// one more look. If the output is still there then, the carrier will wake us once it has drained.
 void AmqpSession::note_output(bool grew) {
   if (!grew) return;
   heartbeat_.sent();
@@ -145,8 +145,8 @@ std::size_t AmqpSession::take_frames(Bytes input, Chain& out) {
   return ended_ || deaf_ || phase_ == Phase::silent ? input.size() : used;
 }
 
-// A frame must not overtake an answer that its channel waits for, and nobody is served whose answers
-// pile up unread.
+// A frame must not overtake an answer that its channel waits for, and nobody is served whose
+// answers pile up unread.
 bool AmqpSession::must_wait(const Frame& frame) const {
   if (phase_ == Phase::detaching) return true;
   if (phase_ != Phase::running) return false;
@@ -187,8 +187,10 @@ Checked AmqpSession::dispatch(Channel& channel, const Frame& frame, Chain& out) 
       if (!header) return refuse(ReplyCode::frame_error, "header frame is too short", 0);
       return channel.on_header(*header, out);
     }
-    case FrameType::body: return channel.on_body(frame.payload, out);
-    case FrameType::heartbeat: break;
+    case FrameType::body:
+      return channel.on_body(frame.payload, out);
+    case FrameType::heartbeat:
+      break;
   }
   return refuse(ReplyCode::unexpected_frame, "heartbeat on a channel", 0);
 }
@@ -211,9 +213,9 @@ Checked AmqpSession::on_channel_method(Channel& channel, const Method& method, C
 
 void AmqpSession::on_unknown_channel(const Frame& frame, Chain& out) {
   if (frame.type != FrameType::method) {
-    return fail_connection({ReplyCode::unexpected_frame,
-                            "expected method frame, got non method frame instead", 0},
-                           out);
+    return fail_connection(
+        {ReplyCode::unexpected_frame, "expected method frame, got non method frame instead", 0},
+        out);
   }
   Result<Method> method = read_method(frame.payload);
   MethodId id = method ? method->id : 0;

@@ -1,6 +1,7 @@
 // Feeds a session whatever the fuzzer says, in pieces that it chooses too, against the fake core.
-// First byte: bit 0: log in first. Then records: how many bytes (1..255) go in as one piece, those bytes;
-// 0: time passes, or receipts and replies that were held are let go, or an alarm comes or goes.
+// First byte: bit 0: log in first. Then records: how many bytes (1..255) go in as one piece, those
+// bytes; 0: time passes, or receipts and replies that were held are let go, or an alarm comes or
+// goes.
 #include <cstdint>
 
 #include "protocol/amqp/fake_core.h"
@@ -64,11 +65,21 @@ class Run {
         if (at && *at <= core_.time.now()) session_->on_deadline(core_.time.now(), out_);
         break;
       }
-      case 1: core_.hold_receipts = what & 8; break;
-      case 2: core_.release_receipts_backwards(); break;
-      case 3: core_.hold_replies = what & 8; break;
-      case 4: core_.release_replies(); break;
-      case 5: core_.set_alarm({.memory = (what & 8) != 0, .disk = false}); break;
+      case 1:
+        core_.hold_receipts = what & 8;
+        break;
+      case 2:
+        core_.release_receipts_backwards();
+        break;
+      case 3:
+        core_.hold_replies = what & 8;
+        break;
+      case 4:
+        core_.release_replies();
+        break;
+      case 5:
+        core_.set_alarm({.memory = (what & 8) != 0, .disk = false});
+        break;
     }
     feed({});
   }

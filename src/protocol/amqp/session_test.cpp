@@ -10,12 +10,12 @@ namespace wharf::amqp {
 namespace {
 
 using namespace std::literals;
+using testing::Client;
 using ::testing::ElementsAre;
+using testing::FakeCore;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::StartsWith;
-using testing::Client;
-using testing::FakeCore;
 
 class SessionTest : public ::testing::Test {
  protected:
@@ -70,8 +70,8 @@ TEST_F(SessionTest, EmptyBodyHasNoBodyFrame) {
   client.declare(1, "q");
   client.publish(1, "", "q", "");
   client.send(1, BasicGet{.queue = "q", .no_ack = true});
-  EXPECT_THAT(client.take(), ElementsAre(StartsWith("1 basic.get-ok(delivery_tag=1"),
-                                         "1 header(0 <0000>)"));
+  EXPECT_THAT(client.take(),
+              ElementsAre(StartsWith("1 basic.get-ok(delivery_tag=1"), "1 header(0 <0000>)"));
 }
 
 TEST_F(SessionTest, LargeBodyIsCutToFrames) {
@@ -171,9 +171,9 @@ TEST_F(SessionTest, InputWaitsForAnswersOfItsChannelOnly) {
   core.hold_replies = false;
   core.release_replies();
   client.run();
-  EXPECT_THAT(client.take(), ElementsAre(StartsWith("1 queue.declare-ok"),
-                                         "1 access.request-ok(ticket=1)",
-                                         "2 access.request-ok(ticket=1)"));
+  EXPECT_THAT(client.take(),
+              ElementsAre(StartsWith("1 queue.declare-ok"), "1 access.request-ok(ticket=1)",
+                          "2 access.request-ok(ticket=1)"));
 }
 
 TEST_F(SessionTest, RejectRecoverRequeue) {
@@ -257,11 +257,10 @@ TEST_F(SessionTest, LateConfirmsAreToldSingly) {
 TEST_F(SessionTest, ReturnComesBeforeTheConfirm) {
   client.send(1, ConfirmSelect{.no_wait = true});
   client.publish(1, "amq.direct", "nowhere", "x", {}, true);
-  EXPECT_THAT(client.take(),
-              ElementsAre("1 basic.return(reply_code=312 reply_text=\"NO_ROUTE\" "
-                          "exchange=\"amq.direct\" routing_key=\"nowhere\")",
-                          "1 header(1 <0000>)", "1 body(\"x\")",
-                          "1 basic.ack(delivery_tag=1 multiple=false)"));
+  EXPECT_THAT(client.take(), ElementsAre("1 basic.return(reply_code=312 reply_text=\"NO_ROUTE\" "
+                                         "exchange=\"amq.direct\" routing_key=\"nowhere\")",
+                                         "1 header(1 <0000>)", "1 body(\"x\")",
+                                         "1 basic.ack(delivery_tag=1 multiple=false)"));
 }
 
 TEST_F(SessionTest, RefusedByAQueueIsNacked) {
@@ -417,8 +416,7 @@ TEST_F(SessionTest, RepliesGoPastAllQueues) {
 TEST_F(SessionTest, CountedQueuesShowReturns) {
   TableWriter arguments;
   arguments.add("x-queue-type", "quorum"sv);
-  client.send(1,
-              QueueDeclare{.queue = "q", .durable = true, .arguments = arguments.bytes()});
+  client.send(1, QueueDeclare{.queue = "q", .durable = true, .arguments = arguments.bytes()});
   EXPECT_THAT(client.one(), StartsWith("1 queue.declare-ok"));
   EXPECT_EQ(core.queue_spec("q").delivery_limit, 20u);
   client.publish(1, "", "q", "x");

@@ -1,13 +1,13 @@
-// protocol/amqp/testing.h: for tests: a session on a fake core, and a client that speaks frames to it and
-// shows what comes back, one text a frame: `1 queue.declare-ok(queue="q" message_count=0 ...)`,
-// `1 header(2 <8000...>)`, `1 body("hello")`, `heartbeat`.
+// protocol/amqp/testing.h: for tests: a session on a fake core, and a client that speaks frames to
+// it and shows what comes back, one text a frame: `1 queue.declare-ok(queue="q" message_count=0
+// ...)`, `1 header(2 <8000...>)`, `1 body("hello")`, `heartbeat`.
 #pragma once
-
-#include <gtest/gtest.h>
 
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "protocol/amqp/fake_core.h"
 #include "protocol/amqp/frame.h"
@@ -27,7 +27,8 @@ class FakeHost final : public SessionHost {
 inline std::string show(const Frame& frame) {
   std::string channel = std::to_string(frame.channel) + " ";
   switch (frame.type) {
-    case FrameType::heartbeat: return "heartbeat";
+    case FrameType::heartbeat:
+      return "heartbeat";
     case FrameType::header: {
       Result<ContentHeader> header = read_content_header(frame.payload);
       std::string text = channel + "header(" + std::to_string(header->body_size) + " ";
@@ -39,7 +40,8 @@ inline std::string show(const Frame& frame) {
       schema::detail::print_value(text, text_of(frame.payload));
       return text + ")";
     }
-    case FrameType::method: break;
+    case FrameType::method:
+      break;
   }
   Result<Method> method = read_method(frame.payload);
   std::string text = channel + "?";
@@ -150,9 +152,8 @@ class Client {
                               .mechanism = "PLAIN",
                               .response = bytes_of("\0guest\0guest"sv),
                               .locale = "en_US"});
-    send(0, ConnectionTuneOk{.channel_max = 2047,
-                             .frame_max = options.frame_max,
-                             .heartbeat = heartbeat_s});
+    send(0, ConnectionTuneOk{
+                .channel_max = 2047, .frame_max = options.frame_max, .heartbeat = heartbeat_s});
     send(0, ConnectionOpen{.virtual_host = "/"});
     take();
   }

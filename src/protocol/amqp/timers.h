@@ -12,10 +12,10 @@
 namespace wharf::amqp {
 
 enum class Timer : std::uint8_t {
-  end,        // handshake, silence before a refusal, close: the connection ends
-  send,       // has anything been sent?
-  receive,    // has anything been received?
-  overdue,    // deliveries that nobody acknowledges
+  end,      // handshake, silence before a refusal, close: the connection ends
+  send,     // has anything been sent?
+  receive,  // has anything been received?
+  overdue,  // deliveries that nobody acknowledges
 };
 
 class Timers {

@@ -1,4 +1,5 @@
-// protocol/amqp/transcript.h: for tests: conversations as text files (tests/wire/amqp/*.wire). A line:
+// protocol/amqp/transcript.h: for tests: conversations as text files (tests/wire/amqp/*.wire). A
+// line:
 //
 //   C> bytes            the client sends
 //   S< pattern          the server's next frame (or its greeting)
@@ -7,10 +8,10 @@
 //   include other.wire  another conversation first
 //   # comment           also behind two spaces at the end of a line
 //
-// Bytes are hex digits, "text" (its bytes alone), ss"text" and ls"text" (behind a length of one and of
-// four bytes). @1 makes the rest of the line the payload of a method frame on channel 1, @1h of a header
-// frame, @1b of a body frame. A pattern may hold ** (any byte), <ss> and <ls> (any short or long string)
-// and <rest> (all that is left of the frame).
+// Bytes are hex digits, "text" (its bytes alone), ss"text" and ls"text" (behind a length of one and
+// of four bytes). @1 makes the rest of the line the payload of a method frame on channel 1, @1h of
+// a header frame, @1b of a body frame. A pattern may hold ** (any byte), <ss> and <ls> (any short
+// or long string) and <rest> (all that is left of the frame).
 #pragma once
 
 #include <filesystem>

@@ -1,11 +1,11 @@
 #include "protocol/amqp/transcript.h"
 
-#include <gtest/gtest.h>
-
 #include <charconv>
 #include <fstream>
 #include <random>
 #include <stdexcept>
+
+#include <gtest/gtest.h>
 
 #include "protocol/amqp/testing.h"
 
@@ -117,10 +117,18 @@ bool match_payload(const std::vector<PatternItem>& items, Bytes payload) {
       case Kind::byte:
         if (in.be<std::uint8_t>() != std::to_integer<std::uint8_t>(item.value)) return false;
         break;
-      case Kind::any: in.take(1); break;
-      case Kind::short_text: in.take(in.be<std::uint8_t>()); break;
-      case Kind::long_text: in.take(in.be<std::uint32_t>()); break;
-      case Kind::rest: in.take(in.left()); break;
+      case Kind::any:
+        in.take(1);
+        break;
+      case Kind::short_text:
+        in.take(in.be<std::uint8_t>());
+        break;
+      case Kind::long_text:
+        in.take(in.be<std::uint32_t>());
+        break;
+      case Kind::rest:
+        in.take(in.left());
+        break;
     }
   }
   return in.finish(true).value_or(false);
@@ -180,10 +188,15 @@ class Replay {
 
   void step(const Step& step) {
     switch (step.kind) {
-      case Step::Kind::send: return send(bytes_of_step(step));
-      case Step::Kind::expect: return expect(step);
-      case Step::Kind::closed: EXPECT_TRUE(client_.session->closing()) << step.where; return;
-      case Step::Kind::wait: return client_.pass(std::chrono::milliseconds(step.wait_ms));
+      case Step::Kind::send:
+        return send(bytes_of_step(step));
+      case Step::Kind::expect:
+        return expect(step);
+      case Step::Kind::closed:
+        EXPECT_TRUE(client_.session->closing()) << step.where;
+        return;
+      case Step::Kind::wait:
+        return client_.pass(std::chrono::milliseconds(step.wait_ms));
     }
   }
   void expect_no_more(const std::string& name) {

@@ -1,8 +1,8 @@
-// protocol/amqp/unacked.h: the deliveries of one channel that wait for an acknowledgement, oldest first.
-// Invariants: tags rise strictly from front to back; `live_` entries are not gone; the first entry from
-// `begin_` on is live, if any is.
-// Cost: push O(1); take of one O(log n), of many O(taken); all amortised over rare compactions. 32 bytes
-// an entry, and no allocation once the vector has grown.
+// protocol/amqp/unacked.h: the deliveries of one channel that wait for an acknowledgement, oldest
+// first. Invariants: tags rise strictly from front to back; `live_` entries are not gone; the first
+// entry from `begin_` on is live, if any is. Cost: push O(1); take of one O(log n), of many
+// O(taken); all amortised over rare compactions. 32 bytes an entry, and no allocation once the
+// vector has grown.
 #pragma once
 
 #include <algorithm>
@@ -41,17 +41,18 @@ class Unacked {
     ++live_;
   }
 
-  // Takes out the entry of that tag, or all up to it, and calls visit(entry) for each, oldest first.
-  // False, and nothing taken, when the tag is not outstanding. Tag 0 with `multiple` means all.
+  // Takes out the entry of that tag, or all up to it, and calls visit(entry) for each, oldest
+  // first. False, and nothing taken, when the tag is not outstanding. Tag 0 with `multiple` means
+  // all.
   template <class Visit>
   bool take(std::uint64_t tag, bool multiple, Visit&& visit) {
     if (multiple && tag == 0) {
       take_range(entries_.size(), visit);
       return true;
     }
-    auto at = std::lower_bound(entries_.begin() + static_cast<std::ptrdiff_t>(begin_),
-                               entries_.end(), tag,
-                               [](const Entry& entry, std::uint64_t value) { return entry.tag < value; });
+    auto at = std::lower_bound(
+        entries_.begin() + static_cast<std::ptrdiff_t>(begin_), entries_.end(), tag,
+        [](const Entry& entry, std::uint64_t value) { return entry.tag < value; });
     if (at == entries_.end() || at->tag != tag || at->gone) return false;
     if (multiple) {
       take_range(static_cast<std::size_t>(at - entries_.begin()) + 1, visit);
