@@ -178,6 +178,9 @@ class Client {
   // ---- client_operations.cpp
   void request(Channel& channel, Todo todo);
   void send_request(Channel& channel, const Todo& todo);
+  void consume(Channel& channel, const Todo& todo);
+  void recover(Channel& channel);
+  void commit(Channel& channel);
   void declare_queue(Channel& channel, QueueIndex queue, bool passive);
   void bind(Channel& channel, const BindingPlan& binding);
   bool repair_topology(Channel& channel);

@@ -96,15 +96,8 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       shadow_.purge_sent(todo.index);
       return send(number, purge);
     }
-    case Task::consume: {
-      amqp::BasicConsume consume;
-      consume.queue = plan_.queues[todo.index].name;
-      consume.consumer_tag = todo.tag;
-      consume.no_ack = todo.no_ack;
-      if (todo.no_ack) shadow_.auto_ack_begins(channel.uid, todo.index);
-      channel.consumers[todo.tag] = {todo.index, todo.no_ack, channel.changes_at_request};
-      return send(number, consume);
-    }
+    case Task::consume:
+      return consume(channel, todo);
     case Task::cancel: {
       amqp::BasicCancel cancel;
       cancel.consumer_tag = todo.tag;
@@ -122,21 +115,10 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       qos.prefetch_count = static_cast<std::uint16_t>(chance_.skewed(40));
       return send(number, qos);
     }
-    case Task::recover: {
-      for (const auto& [tag, held] : channel.unacked) {
-        shadow_.settled(held.copy, Settlement::requeue, channel.uid);
-      }
-      channel.unacked.clear();
-      amqp::BasicRecover recover;
-      recover.requeue = true;
-      return send(number, recover);
-    }
+    case Task::recover:
+      return recover(channel);
     case Task::commit:
-      for (const HeldSettle& settle : channel.tx_settles) {
-        shadow_.settled(settle.held.copy, settle.how, channel.uid);
-      }
-      shadow_.transaction_sent(channel.uid);
-      return send(number, amqp::TxCommit{});
+      return commit(channel);
     case Task::rollback:
       return send(number, amqp::TxRollback{});
     case Task::close_channel: {
@@ -148,6 +130,34 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       return send(number, close);
     }
   }
+}
+
+void Client::consume(Channel& channel, const Todo& todo) {
+  amqp::BasicConsume consume;
+  consume.queue = plan_.queues[todo.index].name;
+  consume.consumer_tag = todo.tag;
+  consume.no_ack = todo.no_ack;
+  if (todo.no_ack) shadow_.auto_ack_begins(channel.uid, todo.index);
+  channel.consumers[todo.tag] = {todo.index, todo.no_ack, channel.changes_at_request};
+  send(channel.number, consume);
+}
+
+void Client::recover(Channel& channel) {
+  for (const auto& [tag, held] : channel.unacked) {
+    shadow_.settled(held.copy, Settlement::requeue, channel.uid);
+  }
+  channel.unacked.clear();
+  amqp::BasicRecover recover;
+  recover.requeue = true;
+  send(channel.number, recover);
+}
+
+void Client::commit(Channel& channel) {
+  for (const HeldSettle& settle : channel.tx_settles) {
+    shadow_.settled(settle.held.copy, settle.how, channel.uid);
+  }
+  shadow_.transaction_sent(channel.uid);
+  send(channel.number, amqp::TxCommit{});
 }
 
 void Client::declare_queue(Channel& channel, QueueIndex index, bool passive) {
