@@ -53,7 +53,8 @@ RATES = {"sent": (("sent_per_s",), "msg/s", 1), "confirmed": (("confirmed_per_s"
 TIMES = {f"{what} {name}": ((f"publish_to_{what}", key), "ms", 1e-3)
          for what in ("confirm", "deliver")
          for name, key in (("p50", "p50_us"), ("p99", "p99_us"), ("p99.9", "p999_us"), ("max", "max_us"))}
-COSTS = {"server processors": (("server", "cpu_cores"), "", 1), "generator processors": (("generator_cores",), "", 1)}
+COSTS = {"messages missing": (("missing",), "", 1), "server processors": (("server", "cpu_cores"), "", 1),
+         "generator processors": (("generator_cores",), "", 1)}
 FIGURES = {**RATES, **TIMES, **COSTS}
 
 
@@ -101,7 +102,11 @@ def bench(args, server, *options):
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, timeout=limit, check=False)
     if done.returncode:
         raise RuntimeError(f"{server.name}: {' '.join(options)}: {done.stderr.strip()}")
-    return json.loads(done.stdout)
+    result = json.loads(done.stdout)
+    if result["missing"] or result["redelivered"]:
+        print(f"{server.name}: {result['missing']} messages missing, {result['redelivered']} redelivered",
+              file=sys.stderr)
+    return result
 
 
 def timed(args, server, *options):

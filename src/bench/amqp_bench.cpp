@@ -21,8 +21,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration sample_interval = 250ms;
-// Without any progress, or after the last message was sent.
-constexpr Duration patience = 10s;
 
 Duration from_seconds(double seconds) { return Duration(static_cast<std::int64_t>(seconds * 1e9)); }
 
@@ -65,7 +63,7 @@ class Run {
   Try<void> run_fill();
   Try<void> run_drain();
   void start_publishers(std::uint64_t messages);
-  // Until all is confirmed and received, or patience ends.
+  // Until all is confirmed and received, or nothing moves any more.
   Try<void> settle();
   void begin_measuring();
   void end_measuring();
@@ -74,6 +72,9 @@ class Run {
   // ---- The loop ----
   template <class Done>
   Try<void> loop_until(Instant deadline, Done&& done);
+  // False when nothing was sent, confirmed or received for as long as patience lasts.
+  template <class Done>
+  Try<bool> loop_while_moving(Done&& done);
   Try<void> turn(Instant deadline);
   Try<void> handle(Role& role, std::uint32_t events);
   void watch(std::size_t index);
@@ -204,10 +205,14 @@ Try<AmqpBenchResult> Run::result() {
   result.counts = {.sent = end_.counts.sent - begin_.counts.sent,
                    .confirmed = end_.counts.confirmed - begin_.counts.confirmed,
                    .nacked = end_.counts.nacked - begin_.counts.nacked,
-                   .received = end_.counts.received - begin_.counts.received};
+                   .received = end_.counts.received - begin_.counts.received,
+                   .received_bytes = end_.counts.received_bytes - begin_.counts.received_bytes};
   result.totals = tally_.counts;
   result.redelivered = tally_.redelivered;
   result.queued_end = *queued;
+  std::uint64_t accounted = tally_.counts.received + tally_.counts.nacked + *queued;
+  bool all_wanted = options_.mode == BenchMode::throughput && !consumers_.empty();
+  if (all_wanted && accounted < tally_.counts.sent) result.missing = tally_.counts.sent - accounted;
   for (auto& publisher : publishers_) result.times_blocked += publisher->peer().times_blocked();
   result.generator_cpu = end_.generator_cpu - begin_.generator_cpu;
   if (!server_tree_.empty()) {
@@ -230,9 +235,7 @@ Try<void> Run::run_throughput() {
   if (counted) begin_measuring();
   start_publishers(options_.messages);
   if (counted) {
-    auto done = [this] { return all_published() && tally_.counts.received >= tally_.counts.sent; };
-    Instant deadline = clock_.now() + from_seconds(options_.seconds) + patience;
-    Try<void> ran = loop_until(deadline, done);
+    Try<void> ran = settle();
     end_measuring();
     return ran;
   }
@@ -249,15 +252,9 @@ Try<void> Run::run_throughput() {
 Try<void> Run::run_fill() {
   begin_measuring();
   start_publishers(options_.messages);
-  std::uint64_t seen = 0;
-  auto done = [this] { return all_published(); };
-  while (!done()) {
-    if (Try<void> ran = loop_until(clock_.now() + patience, done); !ran) return ran;
-    std::uint64_t now = tally_.counts.sent + tally_.counts.confirmed;
-    if (!done() && now == std::exchange(seen, now)) {
-      return std::unexpected("the server takes no more messages");
-    }
-  }
+  Try<bool> done = loop_while_moving([this] { return all_published(); });
+  if (!done) return std::unexpected(done.error());
+  if (!*done) return std::unexpected("the server takes no more messages");
   // Without confirms, any answer on the channel says that all before it was taken.
   for (auto& publisher : publishers_) {
     auto answered = publisher->peer().call<amqp::BasicQosOk>(amqp::BasicQos{});
@@ -268,14 +265,9 @@ Try<void> Run::run_fill() {
 }
 
 Try<void> Run::run_drain() {
-  auto done = [this] { return tally_.counts.received >= drain_count_; };
-  std::uint64_t seen = 0;
-  while (!done()) {
-    if (Try<void> ran = loop_until(clock_.now() + patience, done); !ran) return ran;
-    if (!done() && tally_.counts.received == std::exchange(seen, tally_.counts.received)) {
-      return std::unexpected("the server sends no more messages, though it had them");
-    }
-  }
+  Try<bool> done = loop_while_moving([this] { return tally_.counts.received >= drain_count_; });
+  if (!done) return std::unexpected(done.error());
+  if (!*done) return std::unexpected("the server sends no more messages, though it had them");
   end_measuring();
   return {};
 }
@@ -291,10 +283,13 @@ void Run::start_publishers(std::uint64_t messages) {
 
 Try<void> Run::settle() {
   auto done = [this] {
-    bool received = consumers_.empty() || tally_.counts.received >= tally_.counts.sent;
+    const Counts& counts = tally_.counts;
+    bool received = consumers_.empty() || counts.received + counts.nacked >= counts.sent;
     return all_published() && received;
   };
-  return loop_until(clock_.now() + patience, done);
+  Try<bool> settled = loop_while_moving(done);
+  if (!settled) return std::unexpected(settled.error());
+  return {};
 }
 
 bool Run::all_published() const {
@@ -321,6 +316,23 @@ Try<void> Run::loop_until(Instant deadline, Done&& done) {
     if (Try<void> turned = turn(deadline); !turned) return turned;
   }
   return {};
+}
+
+template <class Done>
+Try<bool> Run::loop_while_moving(Done&& done) {
+  auto moved = [this] {
+    const Counts& counts = tally_.counts;
+    return counts.sent + counts.confirmed + counts.nacked + counts.received;
+  };
+  Duration patience = from_seconds(options_.patience_seconds);
+  while (!done()) {
+    std::uint64_t before = moved();
+    if (Try<void> ran = loop_until(clock_.now() + patience, done); !ran) {
+      return std::unexpected(ran.error());
+    }
+    if (!done() && moved() == before) return false;
+  }
+  return true;
 }
 
 Try<void> Run::turn(Instant deadline) {
@@ -388,7 +400,8 @@ const char* complaint(const AmqpBenchOptions& options) {
   if (manual && options.prefetch > 0 && options.ack_every > options.prefetch) {
     return "--ack-every above --prefetch would stall";
   }
-  if (options.rate < 0 || options.seconds < 0 || options.warmup_seconds < 0) {
+  if (std::min({options.rate, options.seconds, options.warmup_seconds, options.patience_seconds}) <
+      0) {
     return "times and rates cannot be negative";
   }
   return nullptr;

@@ -38,8 +38,9 @@ struct AmqpBenchOptions {
   std::uint32_t ack_every = 1;  // acknowledged at once, with `multiple`
   double seconds = 10;
   double warmup_seconds = 2;
-  double rate = 0;             // messages a second over all publishers; 0: as fast as it goes
-  std::uint64_t messages = 0;  // 0: until the time is up
+  double patience_seconds = 5;  // without any progress, until what is missing is given up
+  double rate = 0;              // messages a second over all publishers; 0: as fast as it goes
+  std::uint64_t messages = 0;   // 0: until the time is up
   std::string queue_prefix = "wharf-bench";
   bool queue_durable = false;
   pid_t server_pid = 0;  // 0: the server's memory is not looked at

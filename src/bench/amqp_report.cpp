@@ -26,8 +26,8 @@ double share(const AmqpBenchResult& result, Duration cpu) {
 }
 
 double megabytes_per_second(const AmqpBenchOptions& options, const AmqpBenchResult& result) {
-  std::uint64_t messages = std::max(result.counts.received, result.counts.sent);
-  return per_second(result, messages * options.body_size) / 1e6;
+  std::uint64_t sent_bytes = result.counts.sent * options.body_size;
+  return per_second(result, std::max(sent_bytes, result.counts.received_bytes)) / 1e6;
 }
 
 std::string latency_line(std::string_view what, const Histogram& histogram) {
@@ -73,6 +73,7 @@ std::string as_text(const AmqpBenchOptions& options, const AmqpBenchResult& resu
   out += latency_line("publish to deliver", tally.publish_to_deliver);
   if (result.redelivered > 0) out += fmt::format("{:19} {}\n", "redelivered", result.redelivered);
   if (result.queued_end > 0) out += fmt::format("{:19} {}\n", "left queued", result.queued_end);
+  if (result.missing > 0) out += fmt::format("{:19} {}\n", "MISSING", result.missing);
   if (result.times_blocked > 0) {
     out += fmt::format("{:19} {} times\n", "publishers blocked", result.times_blocked);
   }
@@ -94,14 +95,14 @@ std::string as_json(const AmqpBenchOptions& options, const AmqpBenchResult& resu
       R"({{"seconds": {:.3f}, "sent_per_s": {:.1f}, "confirmed_per_s": {:.1f}, )"
       R"("refused_per_s": {:.1f}, "received_per_s": {:.1f}, "megabytes_per_s": {:.3f}, )"
       R"("sent": {}, "confirmed": {}, "refused": {}, "received": {}, "redelivered": {}, )"
-      R"("queued_end": {}, "times_blocked": {}, "generator_cores": {:.3f}, )"
+      R"("queued_end": {}, "missing": {}, "times_blocked": {}, "generator_cores": {:.3f}, )"
       R"("publish_to_confirm": {}, "publish_to_deliver": {}, "server": {}}})"
       "\n",
       seconds(result.measured), per_second(result, result.counts.sent),
       per_second(result, result.counts.confirmed), per_second(result, result.counts.nacked),
       per_second(result, result.counts.received), megabytes_per_second(options, result),
       result.totals.sent, result.totals.confirmed, result.totals.nacked, result.totals.received,
-      result.redelivered, result.queued_end, result.times_blocked,
+      result.redelivered, result.queued_end, result.missing, result.times_blocked,
       share(result, result.generator_cpu), latency_json(tally.publish_to_confirm),
       latency_json(tally.publish_to_deliver), server_json(result));
 }

@@ -23,6 +23,7 @@ struct AmqpBenchResult {
   Counts totals;        // of the whole run
   std::uint64_t redelivered = 0;
   std::uint64_t queued_end = 0;  // messages that the queues say they hold when all is over
+  std::uint64_t missing = 0;     // sent, not refused, neither received nor queued
   std::uint32_t times_blocked = 0;
   Duration generator_cpu{};  // in the measured time
   std::optional<ServerFigures> server;

@@ -209,6 +209,7 @@ void Consumer::on_body(Bytes part) {
     stamped_ = true;
   }
   body_missing_ -= std::min<std::uint64_t>(body_missing_, part.size());
+  tally_.counts.received_bytes += part.size();
   if (body_missing_ == 0) on_message();
 }
 

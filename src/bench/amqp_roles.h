@@ -21,6 +21,7 @@ struct Counts {
   std::uint64_t confirmed = 0;
   std::uint64_t nacked = 0;
   std::uint64_t received = 0;
+  std::uint64_t received_bytes = 0;  // of bodies
 };
 
 struct Tally {

@@ -188,10 +188,12 @@ struct ConsumerCancelled {
   ConsumerId consumer = 0;
 };
 
-// Publishers are to be held back, or no longer.
+// Publishers are to be held back while any is set.
 struct Alarm {
   bool memory = false;
   bool disk = false;
+  bool behind = false;  // the disk has to catch up: a matter of moments, not worth telling the peer
+  bool any() const { return memory || disk || behind; }
   friend bool operator==(const Alarm&, const Alarm&) = default;
 };
 

@@ -264,7 +264,7 @@ class Queue {
   Instant report_unused_at_;
   bool ttl_seen_ = false;  // some message may expire
   bool had_consumer_ = false;
-  bool expired_some_ = false;  // since the last fetch
+  bool drains_ = false;  // records left since the last fetch: more will be wanted soon
   bool dispatch_wanted_ = false;
   bool retired_ = false;
   bool in_call_ = false;

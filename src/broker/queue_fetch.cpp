@@ -34,9 +34,9 @@ void Queue::plan_fetch() {
     ask(record.lane, record.sequence, tight_amount.count, tight_amount.bytes);
     return;
   }
-  bool is_eager = is_wanted() || expired_some_ || is_over_limit();
+  bool is_eager = is_wanted() || drains_ || is_over_limit();
   if (plan_drop() || plan_thin(is_eager) || plan_cold(is_eager)) {
-    expired_some_ = false;
+    drains_ = false;
     return;
   }
   plan_sweep();

@@ -56,7 +56,7 @@ void Queue::expire_heads() {
     while (Entry* head = lanes_[lane].head()) {
       if (!is_expired(lane, *head)) break;
       kill_head(lane, DeathReason::expired);
-      expired_some_ = true;
+      drains_ = true;
     }
   }
 }

@@ -43,6 +43,7 @@ void Queue::hand_over(std::size_t index) {
   Lane& lane = lanes_[index];
   Entry entry = Change(*this, index)->pop_head();
   Sequence sequence = entry.sequence;
+  drains_ = true;
   Delivery delivery;
   delivery.queue = id_;
   delivery.record = {static_cast<std::uint8_t>(index), sequence};

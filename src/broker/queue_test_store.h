@@ -68,7 +68,7 @@ class FakeStore final : public storage::Store {
 
   Result<void> append(std::span<const LaneRef> refs, std::span<const Bytes> payload,
                       std::uint32_t charge, bool is_volatile) override {
-    if (full) return fault(Errc::overloaded, "no room");
+    if (full) return fault(Errc::io, "no room");
     ASSERT(payload.size() == 1 && !refs.empty());
     Buffer copy = Buffer::copy_of(payload[0]);
     std::vector<LaneRef> all(refs.begin(), refs.end());
@@ -144,7 +144,8 @@ class FakeStore final : public storage::Store {
 
   void on_turn_end() override {}
   std::optional<Instant> next_deadline() const override { return std::nullopt; }
-  bool has_room() const override { return !full; }
+  bool has_space() const override { return !full; }
+  bool is_behind() const override { return false; }
   bool failed() const override { return false; }
   void close() override {}
   Stats stats() const override { return {}; }

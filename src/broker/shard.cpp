@@ -181,7 +181,8 @@ void Shard::restate_alarm() {
   std::uint64_t limit = setup_.limits.memory_bytes_max;
   // Two marks, so that one message more or less does not ring.
   own.memory = memory_bytes_ > (own.memory ? limit / 10 * 8 : limit);
-  own.disk = store_->failed() || !store_->has_room();
+  own.disk = !store_->has_space();
+  own.behind = store_->is_behind();
   if (own == alarms_[setup_.index]) return;
   for (ShardIndex shard = 0; shard < setup_.count; ++shard) {
     send_to(shard, AlarmAt{setup_.index, own});
@@ -199,6 +200,7 @@ Alarm Shard::alarm() const {
   for (const Alarm& one : alarms_) {
     sum.memory |= one.memory;
     sum.disk |= one.disk;
+    sum.behind |= one.behind;
   }
   return sum;
 }

@@ -45,6 +45,8 @@ void add_load_options(CLI::App& app, AmqpBenchOptions& options) {
 void add_run_options(CLI::App& app, AmqpBenchOptions& options) {
   app.add_option("--seconds", options.seconds, "Measured time");
   app.add_option("--warmup", options.warmup_seconds, "Seconds before it");
+  app.add_option("--patience", options.patience_seconds,
+                 "Seconds without progress until missing messages are given up");
   app.add_option("--rate", options.rate,
                  "Messages a second over all publishers, by the clock; 0: as fast as it goes");
   app.add_option("--messages", options.messages, "Stop after so many instead of by time");

@@ -57,6 +57,9 @@ Errors validate(const Config& config) {
   if (config.amqp.message_bytes_max > config.broker.memory_bytes_max / 4) {
     errors.push_back("broker.memory_bytes_max must hold four messages of amqp.message_bytes_max");
   }
+  if (config.amqp.message_bytes_max > config.storage.segment_bytes / 2) {
+    errors.push_back("storage.segment_bytes must hold two messages of amqp.message_bytes_max");
+  }
   if (config.amqp.frame_max > config.net.unit_bytes_max) {
     errors.push_back("net.unit_bytes_max must hold a frame of amqp.frame_max");
   }

@@ -48,6 +48,7 @@ TEST(Acceptor, AFloodOverTheLimitIsTurnedAway) {
   options.accept.accepts_per_turn_max = 4;
   TestServer server(options);
   std::vector<TestClient> clients;
+  clients.reserve(100);
   for (int i = 0; i < 100; ++i) clients.emplace_back(server.port);
   EXPECT_TRUE(TestServer::eventually([&] { return server.journal.refused == 80; }));
   EXPECT_EQ(server.connections(), 20u);

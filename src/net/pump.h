@@ -17,7 +17,7 @@ boost::asio::awaitable<void> write_pump(std::shared_ptr<Connection> connection);
 
 // For co_spawn: a pump throws only when memory runs out, and then the process ends.
 struct NothingThrown {
-  void operator()(std::exception_ptr thrown) const {
+  void operator()(const std::exception_ptr& thrown) const {
     if (thrown) std::rethrow_exception(thrown);
   }
 };

@@ -157,7 +157,7 @@ class TestServer : ConnectionObserver, AcceptObserver {
     for (auto& loop : loops_) threads_.emplace_back([&loop] { loop->run(); });
   }
 
-  ~TestServer() {
+  ~TestServer() override {
     acceptor_->stop();
     for (auto& set : sets_) set->stop(std::chrono::milliseconds(50));
     EXPECT_TRUE(eventually([&] { return connections() == 0; }));

@@ -37,6 +37,26 @@ enum class EndReason : std::uint8_t {
   stopped,           // the broker stops
 };
 
+constexpr const char* to_text(EndReason reason) {
+  switch (reason) {
+    case EndReason::by_session:
+      return "closed";
+    case EndReason::by_peer:
+      return "the peer hung up";
+    case EndReason::lost:
+      return "connection lost";
+    case EndReason::handshake_failed:
+      return "TLS handshake failed";
+    case EndReason::timed_out:
+      return "timed out";
+    case EndReason::too_large:
+      return "a unit of input is too large";
+    case EndReason::stopped:
+      return "the broker stops";
+  }
+  std::unreachable();
+}
+
 // Told of what an operator may want to read. Called on the connection's thread; must be quick.
 class ConnectionObserver {
  public:

@@ -27,7 +27,8 @@ void Loop::run() noexcept {
 void Loop::run_turn(Duration sleep_max) {
   // Before anything is looked at: a wake from here on is for the next turn.
   state_.exchange(State::running);
-  for (int ran = 0; ran < handlers_per_turn_max && io_.poll_one() > 0; ++ran) continue;
+  Instant enough = clock_.now() + handlers_time_max;
+  while (io_.poll_one() > 0 && clock_.now() < enough) continue;
   for (TurnClient* client : clients_) client->turn();
   for (TurnClient* client : clients_) client->turn_end();
 

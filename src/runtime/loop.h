@@ -55,8 +55,8 @@ class Loop {
 
  private:
   enum class State : std::uint8_t { running, woken, sleeping };
-  // More than this a turn would keep the clients waiting.
-  static constexpr int handlers_per_turn_max = 1024;
+  // For longer, handlers would keep the clients waiting.
+  static constexpr Duration handlers_time_max = std::chrono::microseconds(500);
   static constexpr Duration sleep_max_default = std::chrono::seconds(1);
 
   void listen_for_wakes();

@@ -41,7 +41,7 @@ class BrokerProcess::Observer final : public net::ConnectionObserver, public net
  public:
   void on_opened(const Peer& peer) override { spdlog::debug("{} connected", peer.remote); }
   void on_ended(const Peer& peer, net::EndReason reason) override {
-    spdlog::debug("{} ended ({})", peer.remote, static_cast<int>(reason));
+    spdlog::debug("{} ended: {}", peer.remote, net::to_text(reason));
   }
   void on_refused(const char* why) override { spdlog::warn("connection turned away: {}", why); }
 };

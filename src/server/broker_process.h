@@ -2,7 +2,6 @@
 // connections on their shards. Made, run and ended by the main thread.
 #pragma once
 
-#include <atomic>
 #include <expected>
 #include <memory>
 #include <string>
@@ -54,8 +53,6 @@ class BrokerProcess {
   broker::ShardSetup setup_of(std::uint32_t index);
   std::expected<void, std::string> build_access();
   std::expected<void, std::string> open_shard(std::uint32_t index);
-  std::expected<void, std::string> make_services(std::size_t shard,
-                                                 std::vector<net::Service>& services);
   void finish_mail();
 
   const config::Config& config_;

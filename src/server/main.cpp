@@ -3,8 +3,8 @@
 #include <csignal>
 #include <cstdio>
 #include <thread>
+#include <vector>
 
-#include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 
 #include <CLI/CLI.hpp>
@@ -16,18 +16,10 @@
 #include "cli/sim_command.h"
 #include "config/config.h"
 #include "server/broker_process.h"
+#include "server/logging.h"
 
 namespace wharf::server {
 namespace {
-
-void set_up_log(const config::LogConfig& config) {
-  auto logger = spdlog::stderr_color_mt("wharf");
-  spdlog::set_default_logger(logger);
-  spdlog::set_level(spdlog::level::from_str(config.level));
-  spdlog::set_pattern(config.format == config::LogFormat::json
-                          ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l","message":"%v"})"
-                          : "%Y-%m-%d %H:%M:%S.%e %^%l%$ %v");
-}
 
 // The signals that end the process. Blocked in all threads, so that only wait_for_signal takes
 // them.
@@ -75,10 +67,14 @@ int serve(const config::Config& config) {
   return 0;
 }
 
+std::vector<config::LimitLine> limits_of(const config::Config& config) {
+  std::uint32_t shards = config.server.shards ? config.server.shards : config.server.threads;
+  return config::sum_of_limits(config, shards);
+}
+
 void print_check(const config::Config& config) {
   std::printf("configuration is sound\n");
-  std::uint32_t shards = config.server.shards ? config.server.shards : config.server.threads;
-  for (const config::LimitLine& line : config::sum_of_limits(config, shards)) {
+  for (const config::LimitLine& line : limits_of(config)) {
     std::printf("%-40s %8.1f MiB\n", line.name.c_str(),
                 static_cast<double>(line.bytes) / (1 << 20));
   }
@@ -97,6 +93,8 @@ int serve_or_check(const cli::ServeOptions& options) {
     return 0;
   }
   set_up_log(config->log);
+  spdlog::info("the limits allow {} MiB of memory in all; serve --check lists them",
+               limits_of(*config).back().bytes >> 20);
   return serve(*config);
 }
 
@@ -115,6 +113,9 @@ int main(int argc, char** argv) {
   cli::add_sim_command(app, exit_code);
   cli::add_log_command(app, exit_code);
   cli::add_password_command(app, exit_code);
+  app.add_subcommand("version", "Print the version")->callback([] {
+    std::printf("wharf %s\n", WHARF_VERSION);
+  });
   CLI11_PARSE(app, argc, argv);
   return serve->parsed() ? server::serve_or_check(options) : exit_code;
 }

@@ -29,6 +29,8 @@ class EarlySyncDisk final : public storage::Disk {
 
   void submit(storage::DiskRequest request) override {
     if (request.kind == storage::DiskRequest::Kind::write_sync) {
+      // The owner may use its buffer again once it is answered.
+      request.data = Buffer::copy_of(request.data.bytes());
       early_.push_back({request.token, Buffer()});
       answered_.insert(request.token);
     }

@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "protocol/amqp/codes.h"
-#include "protocol/amqp/properties.h"
 #include "protocol/amqp/table.h"
 #include "sim/client_send.h"
 #include "sim/open_access.h"
@@ -12,12 +11,6 @@ namespace wharf::sim {
 
 namespace {
 constexpr std::size_t channels_max = 3;
-
-template <class M>
-M decode(const amqp::Method& method) {
-  Result<M> decoded = schema::decode<M>(method.arguments);
-  return decoded ? *decoded : M{};
-}
 }  // namespace
 
 Client::Client(std::size_t index, const Plan& plan, std::uint64_t seed, Shadow& shadow,
@@ -105,51 +98,6 @@ Client::Channel* Client::find(std::uint16_t number) {
   return it == channels_.end() ? nullptr : &it->second;
 }
 
-// ---- what the broker writes, at the moment when it does
-
-void Client::overhear(Bytes output) {
-  while (!output.empty()) {
-    Result<std::optional<amqp::Frame>> frame = amqp::read_frame(output, 128 << 20);
-    if (!frame || !*frame) return;  // the broker's protocol header; a reader will complain
-    output = output.subspan(size_of(**frame));
-    if ((*frame)->type == amqp::FrameType::header) overhear_return((*frame)->payload);
-    if ((*frame)->type != amqp::FrameType::method) continue;
-    Result<amqp::Method> method = amqp::read_method((*frame)->payload);
-    if (method) overhear_method((*frame)->channel, *method);
-  }
-}
-
-void Client::overhear_return(Bytes payload) {
-  if (!std::exchange(return_overheard_, false)) return;
-  Result<amqp::ContentHeader> header = amqp::read_content_header(payload);
-  Result<amqp::Properties> properties =
-      amqp::Properties::parse(header ? header->properties : Bytes());
-  if (!properties || !properties->message_id) return;
-  std::optional<MessageId> id = read_mark(Mark::head, *properties->message_id);
-  if (id && shadow_.knows(*id)) shadow_.return_leaves(*id);
-}
-
-void Client::overhear_method(std::uint16_t number, const amqp::Method& method) {
-  if (method.id == amqp::ConnectionClose::id) {
-    for (auto& [each_number, each] : channels_) shadow_.releasing(each.uid);
-  }
-  return_overheard_ = method.id == amqp::BasicReturn::id;
-  Channel* channel = find(number);
-  if (!channel) return;
-  if (method.id == amqp::BasicAck::id) {
-    auto ack = decode<amqp::BasicAck>(method);
-    for (auto& [publish, unconfirmed] : channel->unconfirmed) {
-      bool covered = ack.multiple ? publish <= ack.delivery_tag : publish == ack.delivery_tag;
-      if (!covered || std::exchange(unconfirmed.left, true)) continue;
-      shadow_.confirm_leaves(unconfirmed.message);
-    }
-  } else if (method.id == amqp::TxCommitOk::id) {
-    shadow_.commit_leaves(channel->uid);
-  } else if (method.id == amqp::ChannelClose::id) {
-    shadow_.releasing(channel->uid);
-  }
-}
-
 // ---- frames in
 
 void Client::read() {
@@ -179,8 +127,10 @@ void Client::on_frame(const amqp::Frame& frame) {
   }
   Channel* channel = find(frame.channel);
   if (!channel || !channel->incoming) return violate("content without a method");
-  if (frame.type == amqp::FrameType::header) return on_header(*channel, frame.payload);
-  on_body(*channel, frame.payload);
+  if (!add_content(*channel->incoming, frame)) return;
+  Incoming message = std::move(*channel->incoming);
+  channel->incoming.reset();
+  on_message(*channel, message);
 }
 
 void Client::on_connection_method(const amqp::Method& method) {
@@ -245,33 +195,9 @@ void Client::on_connection_method(const amqp::Method& method) {
 
 void Client::on_method(Channel& channel, const amqp::Method& method) {
   if (channel.incoming) return violate("a method in the middle of a message");
+  channel.incoming = begin_message(method);
+  if (channel.incoming) return;
   switch (method.id) {
-    case amqp::BasicDeliver::id: {
-      auto deliver = decode<amqp::BasicDeliver>(method);
-      channel.incoming = Incoming{.method = method.id,
-                                  .consumer = std::string(deliver.consumer_tag),
-                                  .tag = deliver.delivery_tag,
-                                  .redelivered = deliver.redelivered,
-                                  .exchange = std::string(deliver.exchange),
-                                  .key = std::string(deliver.routing_key)};
-      return;
-    }
-    case amqp::BasicGetOk::id: {
-      auto got = decode<amqp::BasicGetOk>(method);
-      channel.incoming = Incoming{.method = method.id,
-                                  .tag = got.delivery_tag,
-                                  .redelivered = got.redelivered,
-                                  .exchange = std::string(got.exchange),
-                                  .key = std::string(got.routing_key)};
-      return;
-    }
-    case amqp::BasicReturn::id: {
-      auto returned = decode<amqp::BasicReturn>(method);
-      channel.incoming = Incoming{.method = method.id,
-                                  .exchange = std::string(returned.exchange),
-                                  .key = std::string(returned.routing_key)};
-      return;
-    }
     case amqp::BasicAck::id: {
       auto ack = decode<amqp::BasicAck>(method);
       return on_confirm(channel, ack.delivery_tag, ack.multiple, true);
@@ -289,23 +215,52 @@ void Client::on_method(Channel& channel, const amqp::Method& method) {
   }
 }
 
-void Client::on_header(Channel& channel, Bytes payload) {
-  Incoming& incoming = *channel.incoming;
-  Result<amqp::ContentHeader> header = amqp::read_content_header(payload);
-  if (!header || incoming.has_header) return violate("a header that cannot be");
-  incoming.has_header = true;
-  incoming.body_size = header->body_size;
-  incoming.properties = text_of(header->properties);
-  if (incoming.body_size == 0) on_message(channel, incoming);
+std::optional<Client::Incoming> Client::begin_message(const amqp::Method& method) {
+  Incoming incoming;
+  incoming.method = method.id;
+  if (method.id == amqp::BasicDeliver::id) {
+    auto deliver = decode<amqp::BasicDeliver>(method);
+    incoming.consumer = deliver.consumer_tag;
+    incoming.tag = deliver.delivery_tag;
+    incoming.redelivered = deliver.redelivered;
+    incoming.exchange = deliver.exchange;
+    incoming.key = deliver.routing_key;
+    return incoming;
+  }
+  if (method.id == amqp::BasicGetOk::id) {
+    auto got = decode<amqp::BasicGetOk>(method);
+    incoming.tag = got.delivery_tag;
+    incoming.redelivered = got.redelivered;
+    incoming.exchange = got.exchange;
+    incoming.key = got.routing_key;
+    return incoming;
+  }
+  if (method.id == amqp::BasicReturn::id) {
+    auto returned = decode<amqp::BasicReturn>(method);
+    incoming.exchange = returned.exchange;
+    incoming.key = returned.routing_key;
+    return incoming;
+  }
+  return std::nullopt;
 }
 
-void Client::on_body(Channel& channel, Bytes payload) {
-  Incoming& incoming = *channel.incoming;
-  incoming.body += text_of(payload);
-  if (!incoming.has_header || incoming.body.size() > incoming.body_size) {
-    return violate("a body that is too long");
+bool Client::add_content(Incoming& incoming, const amqp::Frame& frame) {
+  if (frame.type == amqp::FrameType::body) {
+    incoming.body += text_of(frame.payload);
+    if (!incoming.has_header || incoming.body.size() > incoming.body_size) {
+      violate("a body that is too long");
+    }
+  } else {
+    Result<amqp::ContentHeader> header = amqp::read_content_header(frame.payload);
+    if (!header || incoming.has_header) {
+      violate("a header that cannot be");
+      return false;
+    }
+    incoming.has_header = true;
+    incoming.body_size = header->body_size;
+    incoming.properties = text_of(header->properties);
   }
-  if (incoming.body.size() == incoming.body_size) on_message(channel, incoming);
+  return incoming.body.size() >= incoming.body_size;
 }
 
 // ---- channels

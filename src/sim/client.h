@@ -2,6 +2,9 @@
 // correct client would say, at moments and in mixtures that the seed chooses, and tells the shadow
 // of everything. One connection at a time, a few channels, one request at a time on each of them.
 //   client.cpp             the connection: frames in, login, channels coming and going
+//   client_overhear.cpp    what the broker writes, when it does: the model follows the broker's
+//   order,
+//                          however late a client reads
 //   client_replies.cpp     what the broker answers and delivers
 //   client_operations.cpp  what a client does when it has nothing to wait for
 #pragma once
@@ -59,7 +62,7 @@ class Client {
   // ---- the connection; made and ended by the world
   bool connected() const { return connection_ != nullptr; }
   void connect(Connection& connection);
-  // What the broker has written, before it is sent: see Connection::Tap.
+  // What the broker writes to this client's connection: see Connection::Tap.
   void overhear(Bytes output);
   // Reads all that is in the inbox.
   void read();
@@ -138,24 +141,26 @@ class Client {
     std::uint64_t changes_at_request = 0;
     std::uint64_t next_publish = 1;
     std::map<std::uint64_t, Unconfirmed> unconfirmed;
-    std::uint64_t next_tag = 1;
+    std::uint64_t next_tag = 1;               // that the broker gives
+    std::map<std::uint64_t, Held> under_way;  // written by the broker, not yet read
     std::map<std::uint64_t, Held> unacked;
     std::vector<HeldSettle> tx_settles;
     bool tx_dirty = false;
     std::map<std::string, Consumer> consumers;
     std::optional<Incoming> incoming;
+    std::optional<Incoming> overheard;
   };
 
   // ---- client.cpp
   template <class M>
   void send(std::uint16_t channel, const M& method);
-  void overhear_method(std::uint16_t number, const amqp::Method& method);
-  void overhear_return(Bytes payload);
   void on_frame(const amqp::Frame& frame);
   void on_connection_method(const amqp::Method& method);
   void on_method(Channel& channel, const amqp::Method& method);
-  void on_header(Channel& channel, Bytes payload);
-  void on_body(Channel& channel, Bytes payload);
+  // Begins a message when it is one of the methods that carry one.
+  static std::optional<Incoming> begin_message(const amqp::Method& method);
+  // True when the message is complete.
+  bool add_content(Incoming& incoming, const amqp::Frame& frame);
   void on_channel_close(Channel& channel, const amqp::Method& method);
   void open_channel();
   void channel_gone(Channel& channel);
@@ -163,15 +168,18 @@ class Client {
   Channel* find(std::uint16_t number);
   void violate(const std::string& what);
 
+  // ---- client_overhear.cpp
+  void overhear_method(std::uint16_t number, const amqp::Method& method);
+  void overhear_message(Channel& channel, const Incoming& incoming);
+  std::optional<DeliveryFacts> read_content(const Incoming& incoming);
+
   // ---- client_replies.cpp
   void on_reply(Channel& channel, const amqp::Method& method);
   void finish_request(Channel& channel);
   void on_confirm(Channel& channel, std::uint64_t tag, bool multiple, bool accepted);
   void on_cancelled(Channel& channel, const std::string& tag);
-  void on_message(Channel& channel, Incoming& incoming);
-  void on_returned(const Incoming& incoming, MessageId message);
-  void on_delivery(Channel& channel, const Incoming& incoming, DeliveryFacts facts);
-  std::optional<DeliveryFacts> read_content(const Incoming& incoming);
+  void on_message(Channel& channel, const Incoming& incoming);
+  void on_got(Channel& channel);
   void on_transaction_end(Channel& channel, bool committed);
   void on_queue_empty(const Channel& channel, const Todo& done);
 
@@ -214,7 +222,6 @@ class Client {
   Phase phase_ = Phase::offline;
   std::map<std::uint16_t, Channel> channels_;
   std::uint32_t frame_max_ = 4096;
-  bool return_overheard_ = false;  // its header comes next
   bool blocked_ = false;
   bool polite_ = true;  // stops to publish when asked to
   Instant closing_since_;

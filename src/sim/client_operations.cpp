@@ -348,8 +348,9 @@ bool Client::settle(Channel& channel) {
     settle_one(channel, tag, how);
     return true;
   }
-  // All up to the tag at once; now and then all that there is, which is tag 0.
-  bool all = chance_.permille(200);
+  // All up to the tag at once; or all that there is, which is tag 0, and takes in what is under
+  // way.
+  bool all = channel.consumers.empty() && chance_.permille(200);
   channel.tx_dirty = true;
   for (auto each = channel.unacked.begin(); each != channel.unacked.end();) {
     if (!all && each->first > tag) break;

@@ -2,7 +2,6 @@
 #include <algorithm>
 
 #include "protocol/amqp/properties.h"
-#include "protocol/amqp/table.h"
 #include "sim/client.h"
 #include "sim/client_send.h"
 
@@ -50,28 +49,6 @@ amqp::MethodId answer_to(Task task) {
       return amqp::ChannelCloseOk::id;
   }
   std::unreachable();
-}
-
-// "queue:reason:count" of each death, newest first.
-std::string read_path(amqp::TableView headers) {
-  std::string path;
-  std::optional<amqp::FieldValue> deaths = amqp::find(headers, "x-death");
-  if (!deaths) return path;
-  const auto* array = std::get_if<amqp::ArrayView>(&*deaths);
-  if (!array) return "no array";
-  for (const amqp::ArrayElement& element : array->items()) {
-    const auto* death = std::get_if<amqp::TableView>(&element.value);
-    if (!death) return "no table";
-    std::optional<amqp::FieldValue> queue = amqp::find(*death, "queue");
-    std::optional<amqp::FieldValue> reason = amqp::find(*death, "reason");
-    std::optional<amqp::FieldValue> count = amqp::find(*death, "count");
-    const auto* queue_text = queue ? std::get_if<std::string_view>(&*queue) : nullptr;
-    const auto* reason_text = reason ? std::get_if<std::string_view>(&*reason) : nullptr;
-    std::optional<std::int64_t> number = count ? amqp::as_integer(*count) : std::nullopt;
-    if (!queue_text || !reason_text || !number) return "incomplete";
-    path += fmt::format("{}:{}:{} ", *queue_text, *reason_text, *number);
-  }
-  return path;
 }
 
 }  // namespace
@@ -175,87 +152,29 @@ void Client::on_cancelled(Channel& channel, const std::string& tag) {
 
 // ---- messages
 
-void Client::on_message(Channel& channel, Incoming& incoming) {
-  Incoming message = std::move(incoming);
-  channel.incoming.reset();
-  std::optional<DeliveryFacts> facts = read_content(message);
-  if (!facts) return;
-  if (message.method == amqp::BasicReturn::id) return on_returned(message, facts->message);
-  on_delivery(channel, message, std::move(*facts));
+void Client::on_message(Channel& channel, const Incoming& incoming) {
+  if (incoming.method == amqp::BasicReturn::id) {
+    Result<amqp::Properties> properties = amqp::Properties::parse(bytes_of(incoming.properties));
+    return shadow_.returned(*read_mark(Mark::head, *properties->message_id));
+  }
+  // What is read behind a request to take all back, or to close, is taken back.
+  bool recovers = channel.waiting && channel.waiting->task == Task::recover;
+  bool keeps = !channel.closing && !recovers && phase_ == Phase::open;
+  auto it = channel.under_way.find(incoming.tag);
+  if (it != channel.under_way.end()) {  // else it came without acknowledgement
+    if (keeps) channel.unacked.insert(*it);
+    channel.under_way.erase(it);
+    if (keeps && draining_) settle_one(channel, incoming.tag, Settlement::accept);
+  }
+  if (incoming.method == amqp::BasicGetOk::id) on_got(channel);
 }
 
-// Which message it is, and whether it is as it was sent.
-std::optional<DeliveryFacts> Client::read_content(const Incoming& incoming) {
-  Result<amqp::Properties> properties = amqp::Properties::parse(bytes_of(incoming.properties));
-  std::optional<MessageId> id;
-  if (properties && properties->message_id) id = read_mark(Mark::head, *properties->message_id);
-  if (!id || !shadow_.knows(*id)) {
-    violate("a message that nobody sent");
-    return std::nullopt;
-  }
-  const PublishFacts& sent = shadow_.facts(*id);
-  if (incoming.body != make_body(*id, sent.body_size)) {
-    violate(fmt::format("message {} came with another body", *id));
-  }
-  if (properties->delivery_mode != (sent.persistent ? 2 : 1)) {
-    violate(fmt::format("message {} came with another delivery mode", *id));
-  }
-  DeliveryFacts facts;
-  facts.message = *id;
-  if (properties->headers) facts.path = read_path(*properties->headers);
-  facts.died_in = facts.path.substr(0, facts.path.find(':'));
-  facts.expired = facts.path.starts_with(facts.died_in + ":expired:");
-  return facts;
-}
-
-void Client::on_returned(const Incoming& incoming, MessageId message) {
-  const PublishFacts& sent = shadow_.facts(message);
-  if (incoming.exchange != sent.exchange || incoming.key != sent.key) {
-    violate(fmt::format("message {} returned from elsewhere", message));
-  }
-  shadow_.returned(message);
-}
-
-void Client::on_delivery(Channel& channel, const Incoming& incoming, DeliveryFacts facts) {
-  bool is_get = incoming.method == amqp::BasicGetOk::id;
-  bool no_ack = false;
-  if (is_get) {
-    if (!channel.waiting || channel.waiting->task != Task::get) return violate("get-ok unasked");
-    Todo done = *channel.waiting;
-    finish_request(channel);
-    facts.queue = done.index;
-    facts.queue_changes = channel.changes_at_request;
-    no_ack = done.no_ack;
-    if (no_ack) shadow_.auto_ack_ends(channel.uid, done.index);
-    if (draining_) channel.todo.push_front(done);
-  } else {
-    auto it = channel.consumers.find(incoming.consumer);
-    if (it == channel.consumers.end()) return violate("delivery to no consumer");
-    facts.queue = it->second.queue;
-    facts.queue_changes = it->second.queue_changes;
-    no_ack = it->second.no_ack;
-  }
-  if (incoming.tag != channel.next_tag) {
-    violate(fmt::format("delivery tag {} instead of {}", incoming.tag, channel.next_tag));
-  }
-  ++channel.next_tag;
-  // The broker had not yet read that the channel closes; it takes back what it sent.
-  if (channel.closing || phase_ == Phase::closing) return;
-  facts.channel = channel.uid;
-  facts.redelivered = incoming.redelivered;
-  facts.leased = !no_ack;
-  trace_.note("client {}/{} got message {} from {} tag {}{} {}", index_, channel.number,
-              facts.message, plan_.queues[facts.queue].name, incoming.tag,
-              facts.redelivered ? " again" : "", facts.path);
-  CopyId copy = shadow_.delivered(facts);
-  if (draining_) ++drained_;
-  if (no_ack) return;
-  if (channel.waiting && channel.waiting->task == Task::recover) {
-    shadow_.settled(copy, Settlement::requeue, channel.uid);
-    return;
-  }
-  channel.unacked.emplace(incoming.tag, Held{copy, facts.queue});
-  if (draining_) settle_one(channel, incoming.tag, Settlement::accept);
+void Client::on_got(Channel& channel) {
+  if (!channel.waiting || channel.waiting->task != Task::get) return violate("get-ok unasked");
+  Todo done = *channel.waiting;
+  finish_request(channel);
+  if (done.no_ack) shadow_.auto_ack_ends(channel.uid, done.index);
+  if (draining_) channel.todo.push_front(done);
 }
 
 }  // namespace wharf::sim

@@ -20,6 +20,7 @@ Connection::~Connection() {
 
 void Connection::hang_up(std::size_t kept) {
   hung_up_ = true;
+  tap_ = [](Bytes) {};
   to_server_.cut_to(std::min(kept, to_server_.size()));
   to_client_.cut_to(0);
 }

@@ -20,16 +20,34 @@ std::string Shadow::describe(const Copy& copy) const {
 CopyId Shadow::copy_of_delivery(const DeliveryFacts& facts) {
   const Message& message = messages_[facts.message - 1];
   check_origin(facts, message);
-  Copy* copy = find_copy(facts.message, facts.queue, facts.path);
-  if (copy) {
-    check_state(facts, *copy);
-    check_order(facts, message, *copy);
-    auto same = [&](CopyId id) { return &copies_[id] == copy; };
-    return *std::ranges::find_if(message.copies, same);
+  CopyId id = match(facts, message);
+  if (id == copies_.size()) {
+    id = add_copy(facts.message, facts.queue, facts.path);
+    if (facts.path.empty()) violate("never sent there: " + describe(copies_[id]));
+    return id;
   }
-  CopyId id = add_copy(facts.message, facts.queue, facts.path);
-  if (facts.path.empty()) violate("never sent there: " + describe(copies_[id]));
+  check_state(facts, copies_[id]);
+  check_order(facts, message, copies_[id]);
   return id;
+}
+
+// Which copy it is that was delivered; copies_.size() for one not seen before. A death is carried
+// out again after a restart when the disk did not know that it had been, so each restart may add
+// one copy of a dead letter. Such copies cannot be told apart, except by what they can be.
+CopyId Shadow::match(const DeliveryFacts& facts, const Message& message) const {
+  CopyId found = copies_.size();
+  std::uint64_t count = 0;
+  for (CopyId id : message.copies) {
+    const Copy& copy = copies_[id];
+    if (copy.queue != facts.queue || copy.path != facts.path) continue;
+    ++count;
+    bool fits = copy.settled == Settled::no && copy.holder == 0 &&
+                (copy.deliveries == 0 || facts.redelivered);
+    if (fits) return id;
+    found = id;
+  }
+  bool may_be_another = !facts.path.empty() && count <= crashes_ - message.crashes_before;
+  return may_be_another ? copies_.size() : found;
 }
 
 void Shadow::check_origin(const DeliveryFacts& facts, const Message& message) {
@@ -85,7 +103,7 @@ void Shadow::check_state(const DeliveryFacts& facts, const Copy& copy) {
 }
 
 void Shadow::check_order(const DeliveryFacts& facts, const Message& message, const Copy& copy) {
-  if (facts.redelivered || !facts.path.empty()) return;
+  if (facts.redelivered || !facts.path.empty() || copy.released) return;
   std::uint8_t priority = std::min(message.facts.priority, plan_.queues[copy.queue].priority_max);
   MessageId& last = channels_[facts.channel].last[{copy.queue, message.facts.channel, priority}];
   if (last >= facts.message) {

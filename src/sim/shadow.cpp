@@ -27,6 +27,7 @@ MessageId Shadow::sent(const PublishFacts& facts) {
   Message& message = messages_.emplace_back();
   message.facts = facts;
   message.sent_at = clock_.now();
+  message.crashes_before = crashes_;
   any_ttl_ |= facts.ttl_ms.has_value();
   for (QueueIndex queue : route(plan_, facts.exchange, facts.key)) {
     if (queues_[queue].state != QueueState::ready) message.routed_surely = false;
@@ -53,14 +54,6 @@ CopyId Shadow::add_copy(MessageId message, QueueIndex queue, std::string path) {
   messages_[message - 1].copies.push_back(id);
   queues_[queue].copies.push_back(id);
   return id;
-}
-
-Shadow::Copy* Shadow::find_copy(MessageId message, QueueIndex queue, std::string_view path) {
-  for (CopyId id : messages_[message - 1].copies) {
-    Copy& copy = copies_[id];
-    if (copy.queue == queue && copy.path == path && !copy.archived) return &copy;
-  }
-  return nullptr;
 }
 
 // The broker has the message, or has said what became of it.
@@ -181,6 +174,7 @@ CopyId Shadow::delivered(const DeliveryFacts& facts) {
 
 void Shadow::settled(CopyId id, Settlement how, ChannelUid uid) {
   Copy& copy = copies_[id];
+  if (channels_[uid].deaf) return;
   copy.holder = 0;
   if (how == Settlement::requeue) {
     queues_[copy.queue].may_redeliver = true;
@@ -191,6 +185,13 @@ void Shadow::settled(CopyId id, Settlement how, ChannelUid uid) {
   Channel& channel = channels_[uid];
   channel.unread_settles.push_back(id);
   channel.transaction_settles.push_back(id);
+}
+
+void Shadow::released(QueueIndex queue, MessageId message) {
+  if (!knows(message)) return;
+  for (CopyId id : messages_[message - 1].copies) {
+    if (copies_[id].queue == queue) copies_[id].released = true;
+  }
 }
 
 void Shadow::auto_ack_begins(ChannelUid channel, QueueIndex queue) {
@@ -250,6 +251,11 @@ void Shadow::releasing(ChannelUid uid) {
   for (QueueModel& queue : queues_) queue.may_redeliver = true;
 }
 
+void Shadow::closed_by_broker(ChannelUid uid) {
+  releasing(uid);
+  channels_[uid].deaf = true;
+}
+
 void Shadow::channel_ended(ChannelUid uid) {
   auto it = channels_.find(uid);
   if (it == channels_.end()) return;
@@ -272,6 +278,7 @@ void Shadow::channel_ended(ChannelUid uid) {
 }
 
 void Shadow::restarted(bool clean) {
+  if (!clean) ++crashes_;
   while (!channels_.empty()) channel_ended(channels_.begin()->first);
   for (Copy& copy : copies_) {
     bool outlives =
@@ -282,7 +289,6 @@ void Shadow::restarted(bool clean) {
       copy.settled = Settled::no;
       copy.may_be_gone = true;
     }
-    if (!copy.path.empty()) copy.archived = true;
   }
   for (QueueIndex i = 0; i < queues_.size(); ++i) {
     QueueModel& queue = queues_[i];

@@ -81,6 +81,8 @@ class Shadow {
   // ---- consuming
   CopyId delivered(const DeliveryFacts& facts);
   void settled(CopyId copy, Settlement how, ChannelUid channel);
+  // The broker has handed it out and taken it back, unseen: its place in the order is not kept.
+  void released(QueueIndex queue, MessageId message);
   // A consumer or a get without acknowledgements is under way at that queue, or no longer.
   void auto_ack_begins(ChannelUid channel, QueueIndex queue);
   void auto_ack_ends(ChannelUid channel, QueueIndex queue);
@@ -101,6 +103,8 @@ class Shadow {
   // ---- ends
   // What the channel holds goes back, as soon as the broker gets to it.
   void releasing(ChannelUid channel);
+  // The broker has closed it; what the client still says there is not heard.
+  void closed_by_broker(ChannelUid channel);
   void channel_ended(ChannelUid channel);
   // The broker died (or stopped) and forgot what was not on disk. A clean stop forgets only what
   // was never meant to be there.
@@ -139,7 +143,7 @@ class Shadow {
     bool may_be_gone = false;  // settled, purged or deleted, perhaps
     bool refused = false;      // settled by refusing it
     bool drained = false;
-    bool archived = false;                // the same death may yield another copy after a restart
+    bool released = false;                // may come out of order
     std::optional<std::uint64_t> buried;  // the queue was deleted; its changes count by then
   };
 
@@ -147,6 +151,7 @@ class Shadow {
   struct Message {
     PublishFacts facts;
     Instant sent_at;
+    std::uint64_t crashes_before = 0;
     Sending state = Sending::sent;
     std::vector<CopyId> copies;
     bool confirmed = false;
@@ -170,6 +175,7 @@ class Shadow {
     MessageId before = 0;  // of messages sent later, a confirm makes it safe
   };
   struct Channel {
+    bool deaf = false;  // closed by the broker, which the client may not know yet
     std::vector<MessageId> unread_messages;
     std::vector<CopyId> unread_settles;
     std::vector<ReadSettle> read_settles;
@@ -180,9 +186,9 @@ class Shadow {
     std::map<std::tuple<QueueIndex, ChannelUid, std::uint8_t>, MessageId> last;
   };
 
-  Copy* find_copy(MessageId message, QueueIndex queue, std::string_view path);
   CopyId add_copy(MessageId message, QueueIndex queue, std::string path);
   CopyId copy_of_delivery(const DeliveryFacts& facts);
+  CopyId match(const DeliveryFacts& facts, const Message& message) const;
   void check_origin(const DeliveryFacts& facts, const Message& message);
   void check_state(const DeliveryFacts& facts, const Copy& copy);
   void check_order(const DeliveryFacts& facts, const Message& message, const Copy& copy);
@@ -205,6 +211,7 @@ class Shadow {
   std::map<ChannelUid, Channel> channels_;
   bool draining_ = false;
   bool any_ttl_ = false;
+  std::uint64_t crashes_ = 0;
   std::uint64_t confirms_ = 0;
   std::uint64_t deliveries_ = 0;
   std::optional<std::string> violation_;

@@ -33,27 +33,53 @@ std::string describe(const storage::Store& store) {
 
 }  // namespace
 
-void OwnerWatch::declare_queue(broker::SessionId session, broker::RequestId request,
-                               const broker::QueueSpec& spec, bool passive) {
+void Watch::declare_queue(broker::SessionId session, broker::RequestId request,
+                          const broker::QueueSpec& spec, bool passive) {
   asked_[{session, request}] = spec.name;
   CoreProxy::declare_queue(session, request, spec, passive);
 }
 
-void OwnerWatch::take_events(broker::SessionId session, std::vector<broker::Event>& events) {
+void Watch::take_events(broker::SessionId session, std::vector<broker::Event>& events) {
   std::size_t before = events.size();
   CoreProxy::take_events(session, events);
   for (std::size_t i = before; i < events.size(); ++i) {
-    const auto* reply = std::get_if<broker::Reply>(&events[i]);
-    if (!reply) continue;
-    auto it = asked_.find({session, reply->request});
-    if (it == asked_.end()) continue;
-    std::string name = std::move(it->second);
-    asked_.erase(it);
-    if (!reply->outcome) continue;
-    if (const auto* declared = std::get_if<broker::QueueDeclared>(&*reply->outcome)) {
-      owners_[name] = broker::shard_of(declared->queue);
-    }
+    if (const auto* reply = std::get_if<broker::Reply>(&events[i])) on_reply(session, *reply);
+    if (const auto* delivery = std::get_if<broker::Delivery>(&events[i])) on_delivery(*delivery);
   }
+}
+
+void Watch::on_reply(broker::SessionId session, const broker::Reply& reply) {
+  if (!reply.outcome) return;
+  if (const auto* declared = std::get_if<broker::QueueDeclared>(&*reply.outcome)) {
+    auto it = asked_.find({session, reply.request});
+    if (it == asked_.end()) return;
+    watched_.owners[it->second] = broker::shard_of(declared->queue);
+    watched_.names[declared->queue] = it->second;
+    asked_.erase(it);
+  } else if (const auto* got = std::get_if<broker::Got>(&*reply.outcome)) {
+    if (got->delivery) on_delivery(*got->delivery);
+  }
+}
+
+void Watch::on_delivery(const broker::Delivery& delivery) {
+  if (!delivery.leased) return;
+  each_mark(delivery.message.properties(), [&](Mark mark, MessageId id) {
+    if (mark == Mark::head) leased_[{delivery.queue, delivery.record}] = id;
+  });
+}
+
+void Watch::settle(broker::SessionId session, broker::QueueId queue,
+                   std::span<const broker::RecordRef> records, broker::Disposition disposition,
+                   std::optional<broker::Token> receipt) {
+  for (const broker::RecordRef& record : records) {
+    auto it = leased_.find({queue, record});
+    if (it == leased_.end()) continue;
+    if (disposition == broker::Disposition::release) {
+      watched_.on_release(watched_.names[queue], it->second);
+    }
+    leased_.erase(it);
+  }
+  CoreProxy::settle(session, queue, records, disposition, receipt);
 }
 
 SimBroker::SimBroker(const SimOptions& options, const Plan& plan, SimClock& clock, Trace& trace)
@@ -115,7 +141,7 @@ SimBroker::Opened SimBroker::open(bool accept_damage) {
   for (auto& shard : shards_) {
     buggy_cores_.push_back(make_buggy_core(bug_, *shard, bug_chance_));
     broker::Core& core = buggy_cores_.back() ? *buggy_cores_.back() : *shard;
-    cores_.push_back(std::make_unique<OwnerWatch>(core, owners_));
+    cores_.push_back(std::make_unique<Watch>(core, watched_));
   }
   woken_.assign(plan_.shards, true);
   opened.up = true;
@@ -183,8 +209,8 @@ std::string SimBroker::recover_twice(std::uint64_t cut_after) {
 }
 
 std::optional<broker::ShardIndex> SimBroker::owner(std::string_view queue) const {
-  auto it = owners_.find(queue);
-  if (it == owners_.end()) return std::nullopt;
+  auto it = watched_.owners.find(queue);
+  if (it == watched_.owners.end()) return std::nullopt;
   return it->second;
 }
 

@@ -20,19 +20,34 @@
 
 namespace wharf::sim {
 
-// Sees which shard owns which queue.
-class OwnerWatch final : public CoreProxy {
+// What the oracle must know and clients cannot see.
+struct Watched {
+  std::map<std::string, broker::ShardIndex, std::less<>> owners;  // by queue
+  std::map<broker::QueueId, std::string> names;
+  // A session gives a message back that it was handed and did not write to its client: that is no
+  // redelivery, though it changes the order.
+  std::function<void(std::string_view queue, MessageId message)> on_release;
+};
+
+// Stands between the sessions of a shard and its core.
+class Watch final : public CoreProxy {
  public:
-  using Owners = std::map<std::string, broker::ShardIndex, std::less<>>;
-  OwnerWatch(broker::Core& inner, Owners& owners) : CoreProxy(inner), owners_(owners) {}
+  Watch(broker::Core& inner, Watched& watched) : CoreProxy(inner), watched_(watched) {}
 
   void declare_queue(broker::SessionId session, broker::RequestId request,
                      const broker::QueueSpec& spec, bool passive) override;
   void take_events(broker::SessionId session, std::vector<broker::Event>& events) override;
+  void settle(broker::SessionId session, broker::QueueId queue,
+              std::span<const broker::RecordRef> records, broker::Disposition disposition,
+              std::optional<broker::Token> receipt) override;
 
  private:
-  Owners& owners_;
+  void on_reply(broker::SessionId session, const broker::Reply& reply);
+  void on_delivery(const broker::Delivery& delivery);
+
+  Watched& watched_;
   std::map<std::pair<broker::SessionId, broker::RequestId>, std::string> asked_;
+  std::map<std::pair<broker::QueueId, broker::RecordRef>, MessageId> leased_;
 };
 
 class SimBroker {
@@ -63,6 +78,7 @@ class SimBroker {
   broker::Shard& shard(broker::ShardIndex shard) { return *shards_[shard]; }
   SimDisk& disk(broker::ShardIndex shard) { return *disks_[shard]; }
   const SimDisk& disk(broker::ShardIndex shard) const { return *disks_[shard]; }
+  Watched& watched() { return watched_; }
   // None when nobody has declared it.
   std::optional<broker::ShardIndex> owner(std::string_view queue) const;
 
@@ -85,14 +101,14 @@ class SimBroker {
   OpenAccess access_;
   broker::Formats formats_;
   Chance bug_chance_;
-  OwnerWatch::Owners owners_;
+  Watched watched_;
   std::vector<std::unique_ptr<Chance>> chances_;  // of the shards, across restarts
   std::vector<std::unique_ptr<SimDisk>> disks_;
   std::vector<std::unique_ptr<storage::Disk>> buggy_disks_;
   std::unique_ptr<broker::ShardPost> post_;
   std::vector<std::unique_ptr<broker::Shard>> shards_;
   std::vector<std::unique_ptr<broker::Core>> buggy_cores_;
-  std::vector<std::unique_ptr<OwnerWatch>> cores_;
+  std::vector<std::unique_ptr<Watch>> cores_;
   std::vector<bool> woken_;
 };
 

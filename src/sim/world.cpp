@@ -50,6 +50,10 @@ World::World(const SimOptions& options)
         std::make_unique<Client>(i, plan_, options.seed, shadow_, clock_, trace_, last_uid_));
   }
   connections_.resize(clients_.size());
+  broker_.watched().on_release = [this](std::string_view queue, MessageId message) {
+    if (std::optional<QueueIndex> index = find_queue(plan_, queue))
+      shadow_.released(*index, message);
+  };
   steps_max_ = steps_base + steps_per_operation * options.operations;
 }
 
@@ -58,7 +62,25 @@ World::~World() {
   orphans_.clear();
 }
 
+void World::describe_plan() {
+  trace_.note("{} shards, {} clients, memory {} bytes, segments of {} bytes", plan_.shards,
+              plan_.clients, plan_.memory_bytes_max, plan_.store.segment_bytes);
+  for (const QueuePlan& queue : plan_.queues) {
+    trace_.note("queue {}:{}{}{}{} overflow {} ttl {} length {} limit {} dead to '{}' {}",
+                queue.name, queue.durable ? " durable" : "", queue.counted ? " counted" : "",
+                queue.auto_ack ? " auto-ack" : "", queue.priority_max ? " priorities" : "",
+                static_cast<int>(queue.overflow), queue.ttl_ms.value_or(0),
+                queue.length_max.value_or(0), queue.delivery_limit.value_or(0),
+                queue.dead_letter_exchange.value_or("-"), queue.dead_letter_key.value_or("-"));
+  }
+  for (const BindingPlan& binding : plan_.bindings) {
+    trace_.note("binding {} {} -> {}", plan_.exchanges[binding.exchange].name, binding.key,
+                plan_.queues[binding.queue].name);
+  }
+}
+
 SimReport World::run() {
+  describe_plan();
   reopen();
   if (!failed()) work();
   if (!failed()) drain();

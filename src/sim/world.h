@@ -38,6 +38,8 @@ class World {
   };
   enum class Restart : std::uint8_t { power_cut, kill, clean_stop };
 
+  void describe_plan();
+
   // ---- steps
   bool failed() const { return shadow_.violation().has_value(); }
   // One step; false when nothing can happen any more, not even by waiting.

@@ -115,8 +115,10 @@ void Checkpointer::pump(Instant now) {
 // Writes down that dead segments will be recycled. Replay must not miss them: they lie below every
 // snapshot that may still be used.
 void Checkpointer::release() {
+  // Not at every commit: a long log has many segments.
   Lsn durable = wal_.durable_up_to();
-  if (durable == looked_at_) return;
+  std::uint64_t step = pool_.has_space() ? options_.segment_bytes / 16 : 1;
+  if (looked_at_ > 0 && durable < looked_at_ + step) return;
   looked_at_ = durable;
   Lsn below = release_below();
   if (below == 0) return;

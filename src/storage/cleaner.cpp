@@ -51,7 +51,7 @@ void Cleaner::pump() {
   if (wal_.failed() || wal_.pending_bytes() > backlog_max) return;
   if (walk_) return step();
   Lsn end = wal_.durable_up_to();
-  if (end == looked_at_) return;
+  if (looked_at_ > 0 && end < looked_at_ + options_.segment_bytes / 16) return;
   looked_at_ = end;
   // What is copied needs room before what it frees comes back.
   if (pool_.free_count() == 0) return;

@@ -3,11 +3,14 @@
 #include <algorithm>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <string>
 #include <vector>
 
+#include "base/random.h"
 #include "storage/block.h"
 #include "storage/record.h"
+#include "storage/recovery.h"
 #include "storage/superblock.h"
 
 namespace wharf::storage {
@@ -50,9 +53,10 @@ class Dump {
     if (!files) return std::unexpected(files.error());
     std::ranges::sort(*files);
     for (const std::string& file : *files) {
-      if (Result<void> one = segment("wal/" + file); !one) return std::unexpected(one.error());
+      if (Result<void> one = segment(file); !one) return std::unexpected(one.error());
     }
-    return summary_;
+    if (Result<void> judged = judge(); !judged) return std::unexpected(judged.error());
+    return std::move(summary_);
   }
 
  private:
@@ -72,30 +76,57 @@ class Dump {
     if (!newest_ || super->sequence > newest_->sequence) newest_ = *super;
   }
 
-  Result<void> segment(const std::string& file) {
+  Result<void> segment(const std::string& name) {
+    std::string file = "wal/" + name;
     Result<std::uint64_t> size = disk_.file_size(file);
     if (!size) return std::unexpected(size.error());
     Result<Buffer> bytes = disk_.read(file, 0, *size);
     if (!bytes) return std::unexpected(bytes.error());
     Bytes all = bytes->bytes();
-    if (std::ranges::all_of(all.first(std::min(all.size(), segment_header_bytes)),
-                            [](std::byte byte) { return byte == std::byte{0}; })) {
+    Bytes page = all.first(std::min<std::size_t>(all.size(), segment_header_bytes));
+    Result<SegmentHeader> header = decode_segment_header(page, newest_->key);
+    bool zeroes = std::ranges::all_of(page, [](std::byte byte) { return byte == std::byte{0}; });
+    if (zeroes || (header && parse_hex16(name) != header->number)) {
       out_ << file << ": allocated ahead\n";
       return {};
     }
-    Result<SegmentHeader> header =
-        all.size() < segment_header_bytes
-            ? fault(Errc::malformed, "shorter than its header")
-            : decode_segment_header(all.first(segment_header_bytes), newest_->key);
     if (!header) {
-      ++summary_.unreadable_segments;
+      // Whether that is a loss shows when the log is followed.
       out_ << file << ": " << header.error().why << '\n';
       return {};
     }
     ++summary_.segments;
+    out_ << file << ": segment " << header->number << ", epoch " << header->epoch
+         << ", goes on behind block " << header->before.block << '\n';
     std::uint64_t end = blocks(all, header->number);
-    out_ << file << ": segment " << header->number << ", epoch " << header->epoch << ", " << end
-         << " of " << all.size() << " bytes used\n";
+    out_ << "  " << end << " of " << all.size() << " bytes used\n";
+    return {};
+  }
+
+  // Recovers, and throws the result away.
+  Result<void> judge() {
+    class Nobody final : public RecoverySink {
+      void on_snapshot(Bytes) override {}
+      void on_meta(Bytes) override {}
+    } nobody;
+    SeededRandom unused(0);
+    StoreOptions options{.segment_bytes = newest_->segment_bytes, .accept_damage = true};
+    OpenReport report;
+    Result<Recovered> state = recover(disk_, unused, options, nobody, report);
+    for (const Damage& damage : report.damage) {
+      out_ << "DAMAGED " << damage.file << ": " << damage.size << " bytes at " << damage.offset
+           << ", " << damage.reason << '\n';
+    }
+    if (!state) return std::unexpected(state.error());
+    std::set<std::string> files;
+    for (const Damage& damage : report.damage) files.insert(damage.file);
+    summary_.unreadable_segments = files.size();
+    summary_.torn_bytes = report.torn_bytes;
+    summary_.clean = report.clean;
+    summary_.damage = std::move(report.damage);
+    out_ << "log ends behind block " << state->tail.block << ", "
+         << (summary_.clean ? "clean stop" : "no clean stop") << ", " << summary_.torn_bytes
+         << " bytes torn, " << summary_.damage.size() << " ranges lost\n";
     return {};
   }
 
@@ -162,7 +193,7 @@ class Dump {
         out_ << ", segment " << found.segment;
         break;
       case RecordType::meta:
-        out_ << ", " << found.payload.size() << " bytes of the catalog";
+        out_ << ", " << found.payload.size() << " bytes of the caller";
         break;
     }
     out_ << '\n';

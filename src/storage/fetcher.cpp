@@ -17,6 +17,7 @@ void Fetcher::fetch(LaneId lane, Sequence from, std::uint32_t count_max, std::ui
   job->bytes_left = bytes_max;
   job->token = token;
   jobs_.push_back(std::move(job));
+  fresh_ = true;
 }
 
 void Fetcher::take_fetched(std::vector<FetchResult>& results) {
@@ -38,6 +39,7 @@ void Fetcher::fail(Job& job, const Fault& why, Sequence at) {
 }
 
 void Fetcher::pump() {
+  fresh_ = false;
   pump_rebuilds();
   for (const std::shared_ptr<Job>& job : jobs_) advance(job);
   std::erase_if(jobs_, [](const std::shared_ptr<Job>& job) { return job->done; });
@@ -79,10 +81,10 @@ bool Fetcher::have_blob(const std::shared_ptr<Job>& job, Lane& lane, const Exten
     blob = job->blob.bytes();
     return true;
   }
-  auto cached = blobs_.find({extent.segment, lane.id.value()});
-  if (cached != blobs_.end()) {
-    cached->second.used_at = ++use_clock_;
-    job->blob = cached->second.blob;
+  auto cached = blob_places_.find({extent.segment, lane.id.value()});
+  if (cached != blob_places_.end()) {
+    blobs_.splice(blobs_.begin(), blobs_, cached->second);
+    job->blob = cached->second->blob;
     job->blob_segment = extent.segment;
     blob = job->blob.bytes();
     return true;
@@ -115,15 +117,14 @@ void Fetcher::load_blob(const std::shared_ptr<Job>& job, Lane& lane, const Exten
 }
 
 void Fetcher::remember_blob(BlobKey key, const Buffer& blob) {
-  auto [it, added] = blobs_.try_emplace(key);
-  if (!added) blob_bytes_ -= it->second.blob.size();
-  it->second = {blob, ++use_clock_};
-  blob_bytes_ += blob.size();
+  if (blob_places_.contains(key)) return;
+  blobs_.push_front({key, blob});
+  blob_places_[key] = blobs_.begin();
+  blob_bytes_ += blob.size() + blob_overhead_bytes;
   while (blob_bytes_ > blob_cache_bytes && blobs_.size() > 1) {
-    auto oldest = std::ranges::min_element(blobs_, {},
-                                           [](const auto& entry) { return entry.second.used_at; });
-    blob_bytes_ -= oldest->second.blob.size();
-    blobs_.erase(oldest);
+    blob_bytes_ -= blobs_.back().blob.size() + blob_overhead_bytes;
+    blob_places_.erase(blobs_.back().key);
+    blobs_.pop_back();
   }
 }
 

@@ -28,10 +28,12 @@ class Fetcher {
              std::uint64_t token);
   void take_fetched(std::vector<FetchResult>& results);
   void pump();
-  bool has_results() const { return !results_.empty(); }
+  // Something to do or to take that no answer of the disk will wake us for.
+  bool has_work() const { return fresh_ || !results_.empty(); }
 
  private:
   static constexpr std::uint64_t blob_cache_bytes = 16 << 20;
+  static constexpr std::uint64_t blob_overhead_bytes = 256;  // of one in the cache, about
   static constexpr std::uint64_t round_bytes_max = 2 << 20;
   static constexpr std::uint64_t read_bytes_max = 1 << 20;
   static constexpr std::uint64_t hole_bytes_max = 32 << 10;  // read over rather than around
@@ -60,11 +62,11 @@ class Fetcher {
     bool stop_after = false;  // the round reaches a limit
     bool done = false;
   };
-  struct CachedBlob {
-    Buffer blob;
-    std::uint64_t used_at = 0;
-  };
   using BlobKey = std::pair<std::uint64_t, std::uint64_t>;  // segment, lane
+  struct CachedBlob {
+    BlobKey key;
+    Buffer blob;
+  };
 
   void advance(const std::shared_ptr<Job>& job);
   // False when it waits for the disk.
@@ -98,9 +100,10 @@ class Fetcher {
   const ShardKey key_;
   std::list<std::shared_ptr<Job>> jobs_;
   std::vector<FetchResult> results_;
-  std::map<BlobKey, CachedBlob> blobs_;
+  std::list<CachedBlob> blobs_;  // the one used last in front
+  std::map<BlobKey, std::list<CachedBlob>::iterator> blob_places_;
   std::uint64_t blob_bytes_ = 0;
-  std::uint64_t use_clock_ = 0;
+  bool fresh_ = false;  // a job has not had its first turn
   std::list<Rebuild> rebuilds_;
 };
 

@@ -239,14 +239,15 @@ TEST(Format, ASuperblockIsTheseBytes) {
                    .first_segment = 2,
                    .last_segment = 4,
                    .durable_end = 204800,
-                   .durable_block = 18};
+                   .durable_block = 18,
+                   .first_of_epoch = 4};
   ByteVector page(superblock_bytes);
   encode_superblock(super, page);
-  EXPECT_EQ(hex(Bytes(page).first(96)),
+  EXPECT_EQ(hex(Bytes(page).first(104)),
             "57484152465355500100000001000000a0a1a2a3a4a5a6a7a8a9aaabacadaeaf0000010000000000"
             "05000000000000000200000000000000001003000000000002000000000000000400000000000000"
-            "00200300000000001200000000000000");
-  EXPECT_EQ(hex(Bytes(page).last(4)), "63c4e373");
+            "002003000000000012000000000000000400000000000000");
+  EXPECT_EQ(hex(Bytes(page).last(4)), "7bdca15a");
   Result<Superblock> back = decode_superblock(page);
   ASSERT_TRUE(back);
   EXPECT_EQ(back->key, super.key);

@@ -105,7 +105,7 @@ Result<void> check_segments(Disk& disk, const Layout& layout, Catalog& catalog,
 }
 
 Result<void> replay_log(Disk& disk, const Layout& layout, const Chain& start,
-                        std::uint64_t durable_block, RecoverySink& sink, OpenReport& report,
+                        const Superblock& newest, RecoverySink& sink, OpenReport& report,
                         Recovered& state) {
   Replay replay(disk, layout, state.super.key, state.catalog, sink, report, state.wal_files);
   std::uint64_t last = start.end > 0 ? layout.segment_of_end(start.end) : 0;
@@ -117,7 +117,7 @@ Result<void> replay_log(Disk& disk, const Layout& layout, const Chain& start,
     if (!std::ranges::binary_search(state.wal_files, number)) continue;
     if (Result<void> read = replay.index_segment(number, end); !read) return read;
   }
-  if (Result<void> run = replay.run(start, durable_block); !run) return run;
+  if (Result<void> run = replay.run(start, newest); !run) return run;
   if (Result<void> whole = check_segments(disk, layout, state.catalog, report); !whole)
     return whole;
   state.tail = replay.chain();
@@ -201,8 +201,8 @@ Result<Recovered> recover(Disk& disk, Random& random, const StoreOptions& option
   state.catalog = std::move(loaded->catalog);
   if (state.super.snapshot > 0) sink.on_snapshot(loaded->caller_state);
   Layout layout{state.super.segment_bytes};
-  Result<void> read = replay_log(disk, layout, loaded->head.chain, supers->front().durable_block,
-                                 sink, report, state);
+  Result<void> read =
+      replay_log(disk, layout, loaded->head.chain, supers->front(), sink, report, state);
   if (!read) return std::unexpected(read.error());
   report.clean = supers->front().clean && state.tail.end == supers->front().durable_end;
   if (!report.damage.empty() && !options.accept_damage) {

@@ -64,7 +64,7 @@ std::uint64_t Replay::find_link() const {
   return 0;
 }
 
-Result<void> Replay::run(const Chain& start, std::uint64_t durable_block) {
+Result<void> Replay::run(const Chain& start, const Superblock& super) {
   chain_ = start;
   std::uint64_t offset = 0;
   if (start.end > 0) {
@@ -82,7 +82,7 @@ Result<void> Replay::run(const Chain& start, std::uint64_t durable_block) {
       offset = segment_header_bytes;
       continue;
     }
-    Result<bool> lost = was_durable(reader, offset, durable_block);
+    Result<bool> lost = was_durable(reader, offset, super);
     if (!lost) return std::unexpected(lost.error());
     if (!*lost) break;
     Result<std::uint64_t> from = resume(reader, offset);
@@ -118,9 +118,9 @@ Result<void> Replay::replay_segment(SegmentReader& reader, std::uint64_t& offset
 
 // True when any trace says that the block which should stand at `offset` had been durable.
 Result<bool> Replay::was_durable(SegmentReader& reader, std::uint64_t offset,
-                                 std::uint64_t durable_block) {
+                                 const Superblock& super) {
   std::uint64_t block = chain_.block + 1;
-  if (durable_block >= block) return true;
+  if (super.durable_block >= block || has_hole(super.first_of_epoch)) return true;
   for (auto& [number, header] : headers_) {
     if (number > segment_ && header.durable_block >= block) return true;
   }
@@ -135,6 +135,12 @@ Result<bool> Replay::was_durable(SegmentReader& reader, std::uint64_t offset,
     if (!found || *found) return found;
   }
   return false;
+}
+
+// A file behind the end that has no file before it: the log did not end here.
+bool Replay::has_hole(std::uint64_t first_of_epoch) const {
+  std::uint64_t next = std::max(segment_ + 1, first_of_epoch);
+  return !files_.empty() && files_.back() > next && !std::ranges::binary_search(files_, next);
 }
 
 Result<bool> Replay::probe(SegmentReader& reader, std::uint64_t offset, std::uint64_t block) {
@@ -194,7 +200,9 @@ Result<std::uint64_t> Replay::resume_later(std::uint64_t offset, std::uint64_t l
               block->header.previous_hash};
     return block->offset;
   }
-  damage(segment_, offset, layout_.segment_bytes, "acknowledged end of the log lost");
+  bool missing = !std::ranges::binary_search(files_, segment_ + 1);
+  if (missing) damage(segment_ + 1, 0, layout_.segment_bytes, "segment missing");
+  if (!missing) damage(segment_, offset, layout_.segment_bytes, "acknowledged end of the log lost");
   return 0;
 }
 

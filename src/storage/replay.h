@@ -22,10 +22,9 @@ class Replay {
   Replay(Disk& disk, const Layout& layout, const ShardKey& key, Catalog& catalog,
          RecoverySink& sink, OpenReport& report, const std::vector<std::uint64_t>& wal_files);
 
-  // From `start` (the snapshot's chain, or a fresh one) to the end of the log; `durable_block` is
-  // what the superblock knows to have been durable. Damage goes into the report and is stepped
-  // over. Faults: io.
-  Result<void> run(const Chain& start, std::uint64_t durable_block);
+  // From `start` (the snapshot's chain, or a fresh one) to the end of the log; `super` knows
+  // what had been durable. Damage goes into the report and is stepped over. Faults: io.
+  Result<void> run(const Chain& start, const Superblock& super);
   // Reads a segment only for where its records lie; blocks end at `end`. Faults: io.
   Result<void> index_segment(std::uint64_t segment, std::uint64_t end);
 
@@ -41,8 +40,8 @@ class Replay {
   Result<void> replay_segment(SegmentReader& reader, std::uint64_t& offset);
   // Number of the segment that goes on exactly where the log stands; 0 for none.
   std::uint64_t find_link() const;
-  Result<bool> was_durable(SegmentReader& reader, std::uint64_t offset,
-                           std::uint64_t durable_block);
+  Result<bool> was_durable(SegmentReader& reader, std::uint64_t offset, const Superblock& super);
+  bool has_hole(std::uint64_t first_of_epoch) const;
   Result<bool> probe(SegmentReader& reader, std::uint64_t offset, std::uint64_t block);
   // Steps over what is lost; the offset to go on from, in segment_, or 0 when nothing follows.
   Result<std::uint64_t> resume(SegmentReader& reader, std::uint64_t offset);

@@ -39,28 +39,28 @@ bool SegmentPool::sacrifice() {
   return true;
 }
 
-void SegmentPool::stage() {
-  if (staging_ || staged_ >= wanted_ || free_.empty()) return;
+void SegmentPool::stage(Instant now) {
+  if (staging_ || staged_ >= wanted_ || free_.empty() || now < retry_at_) return;
   staging_ = true;
   std::uint64_t number = free_.front();
   free_.pop_front();
   io_.submit({.kind = DiskRequest::Kind::rename,
               .file = free_name(number),
               .target = wal_name(staged_ + 1)},
-             [this, number](Result<Buffer> done) {
+             [this, number, now](Result<Buffer> done) {
                staging_ = false;
                if (done) {
                  ++staged_;
                } else {
                  free_.push_back(number);
-                 allocation_failed_ = true;
+                 retry_at_ = now + check_interval;
                }
              });
 }
 
 void SegmentPool::allocate(Instant now) {
   if (allocating_ || free_.size() >= options_.spare_segments) return;
-  if (allocation_failed_ && now < retry_at_) return;
+  if (now < retry_at_) return;
   if (io_.disk().free_bytes() < options_.segment_bytes) {
     allocation_failed_ = true;
     retry_at_ = now + check_interval;
@@ -75,7 +75,7 @@ void SegmentPool::allocate(Instant now) {
                allocating_ = false;
                allocation_failed_ = !done;
                if (done) free_.push_back(number);
-               retry_at_ = now + check_interval;
+               if (!done) retry_at_ = now + check_interval;
              });
 }
 
@@ -84,7 +84,7 @@ void SegmentPool::pump(Instant now) {
     next_check_ = now + check_interval;
     low_ = io_.disk().free_bytes() < options_.free_bytes_min;
   }
-  stage();
+  stage(now);
   allocate(now);
 }
 
@@ -93,8 +93,10 @@ bool SegmentPool::has_space() const {
 }
 
 std::optional<Instant> SegmentPool::next_deadline() const {
-  if (has_space()) return std::nullopt;
-  return next_check_;
+  if (!has_space()) return next_check_;
+  bool waits = free_.size() < options_.spare_segments || (staged_ < wanted_ && !free_.empty());
+  if (!waits || allocating_ || staging_) return std::nullopt;
+  return retry_at_;
 }
 
 }  // namespace wharf::storage

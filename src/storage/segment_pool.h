@@ -43,7 +43,7 @@ class SegmentPool {
   // Beyond the spares this many recycled files are kept; the rest goes back to the file system.
   static constexpr std::uint64_t kept_extra = 4;
 
-  void stage();
+  void stage(Instant now);
   void allocate(Instant now);
 
   Io& io_;

@@ -11,7 +11,7 @@
 // of it) and a bitmap page of 4096 where records were settled out of order. Shard: owner only;
 // nothing blocks after open. Not polled, nothing moves: call on_turn_end every turn. Faults: io
 // once the disk has refused a commit: from then on nothing becomes durable any more, for good (a
-// failed fsync must not be retried). overloaded when the log has no room left.
+// failed fsync must not be retried).
 #pragma once
 
 #include <cstdint>
@@ -67,7 +67,7 @@ struct StoreOptions {
                                   << 20;  // soft: a record larger than this has a block of its own
   std::uint64_t snapshot_interval_bytes = 256 << 20;
   std::uint64_t pending_bytes_max = 64 << 20;  // written by callers, not yet by the disk
-  std::uint64_t free_bytes_min = 512 << 20;    // below this has_room() is false
+  std::uint64_t free_bytes_min = 512 << 20;    // below this has_space() is false
   std::uint32_t spare_segments =
       2;  // allocated ahead; consumers live on them when the disk is full
   std::uint32_t clean_segments_min = 8;  // the cleaner leaves logs of fewer segments alone
@@ -162,8 +162,11 @@ class Store {
   // When on_turn_end has something to do although nobody calls.
   virtual std::optional<Instant> next_deadline() const = 0;
 
-  // False while producers must be held back: disk nearly full, or the disk too far behind.
-  virtual bool has_room() const = 0;
+  // False while producers must be held back because the disk is nearly full.
+  virtual bool has_space() const = 0;
+  // True while producers must be held back until the disk has caught up. Nothing is refused
+  // meanwhile, so that what they sent before they were told is not lost: it takes memory.
+  virtual bool is_behind() const = 0;
   // True once a commit has failed; nothing will be durable again.
   virtual bool failed() const = 0;
 

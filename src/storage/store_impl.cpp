@@ -27,6 +27,8 @@ StoreImpl::StoreImpl(const Parts& parts, Recovered& state, std::function<void(By
                     state.older_snapshot, std::move(source)),
       cleaner_(io_, catalog_, wal_, pool_, offsets_, options_, key_),
       fetcher_(io_, catalog_, wal_, offsets_, key_) {
+  // A start goes on in a new segment, whatever room the last one has.
+  for (auto& [number, segment] : catalog_.segments()) segment.sealed = true;
   catalog_.add_segment(parts.first_segment);
 }
 
@@ -43,9 +45,6 @@ Result<void> StoreImpl::append(std::span<const LaneRef> refs, std::span<const By
                                std::uint32_t charge_bytes, bool is_volatile) {
   ASSERT(!refs.empty());
   if (failed()) return fault(Errc::io, "the disk refused a commit earlier");
-  if (wal_.pending_bytes() > 2 * options_.pending_bytes_max) {
-    return fault(Errc::overloaded, "the disk is too far behind");
-  }
   MessageFields fields{refs, payload, charge_bytes, 0, is_volatile};
   std::uint64_t bytes = message_bytes(fields);
   // The few bytes that a relocated record has more must fit as well.
@@ -97,9 +96,10 @@ void StoreImpl::note_deliverable(LaneId id, Sequence sequence) {
 void StoreImpl::drop_lane(LaneId id) {
   Lane* lane = catalog_.find(id);
   if (!lane) return;
-  wal_.discard_settles(*lane);
   std::array<std::uint64_t, 1> numbers{id.value()};
   write_small_record(RecordType::drop_lane, numbers);
+  // Not before: making room may have closed a block that has to tell of them.
+  wal_.discard_settles(*lane);
   catalog_.drop(id);
 }
 
@@ -139,16 +139,16 @@ void StoreImpl::on_turn_end() {
 }
 
 std::optional<Instant> StoreImpl::next_deadline() const {
-  if (fetcher_.has_results()) return Instant{};
+  if (fetcher_.has_work()) return Instant{};
   std::optional<Instant> first = wal_.next_deadline();
   std::optional<Instant> pool = pool_.next_deadline();
   if (pool && (!first || *pool < *first)) first = pool;
   return first;
 }
 
-bool StoreImpl::has_room() const {
-  return !failed() && pool_.has_space() && wal_.pending_bytes() <= options_.pending_bytes_max;
-}
+bool StoreImpl::has_space() const { return !failed() && pool_.has_space(); }
+
+bool StoreImpl::is_behind() const { return wal_.pending_bytes() > options_.pending_bytes_max; }
 
 Store::Stats StoreImpl::stats() const {
   return {.commits = wal_.commits(),

@@ -57,7 +57,8 @@ class StoreImpl final : public Store {
   void take_fetched(std::vector<FetchResult>& results) override;
   void on_turn_end() override;
   std::optional<Instant> next_deadline() const override;
-  bool has_room() const override;
+  bool has_space() const override;
+  bool is_behind() const override;
   bool failed() const override { return wal_.failed(); }
   void close() override;
   Stats stats() const override;

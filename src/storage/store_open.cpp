@@ -76,9 +76,9 @@ Result<void> StoreImpl::adopt_files(const Recovered& state) {
 
 Result<void> StoreImpl::start(Recovered& state, bool damaged) {
   if (Result<void> synced = sync_tail(io_.disk(), state); !synced) return synced;
-  if (Result<void> adopted = adopt_files(state); !adopted) return adopted;
-  // The new epoch is on disk before anything is written under it.
+  // The new epoch is on disk before anything is written under it, or moved away for it.
   if (Result<void> written = checkpointer_.write_super_blocking(); !written) return written;
+  if (Result<void> adopted = adopt_files(state); !adopted) return adopted;
   for (SegmentOffsets& offsets : state.offsets) offsets_.restore(std::move(offsets));
   if (damaged) {
     // The next start must not meet the damage again: it starts behind it.
@@ -108,6 +108,7 @@ Result<std::unique_ptr<Store>> Store::open(Disk& disk, const Clock& clock, Rando
   if (!state->wal_files.empty()) last = std::max(last, state->wal_files.back());
   parts.first_segment = last + 1;
   state->super.epoch = std::max(state->super.epoch, state->epoch_max) + 1;
+  state->super.first_of_epoch = parts.first_segment;
   auto store = std::make_unique<StoreImpl>(parts, *state, std::move(snapshot_source));
   bool damaged = !report.damage.empty();
   if (Result<void> started = store->start(*state, damaged); !started) {

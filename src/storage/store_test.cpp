@@ -13,7 +13,7 @@ TEST(Store, AnEmptyDirectoryBecomesAStore) {
   rig.open();
   EXPECT_TRUE(rig.report.created);
   EXPECT_TRUE(rig.store->lanes().empty());
-  EXPECT_TRUE(rig.store->has_room());
+  EXPECT_TRUE(rig.store->has_space());
   EXPECT_EQ(rig.store->end(), rig.store->durable_up_to());
   rig.close();
   rig.open();

@@ -34,6 +34,7 @@ void encode_superblock(const Superblock& super, std::span<std::byte> out) {
   put_le(at + 72, super.last_segment);
   put_le(at + 80, super.durable_end);
   put_le(at + 88, super.durable_block);
+  put_le(at + 96, super.first_of_epoch);
   put_le(at + superblock_bytes - 4, crc32c(Bytes(out).first(superblock_bytes - 4)));
 }
 
@@ -64,6 +65,7 @@ Result<Superblock> decode_superblock(Bytes bytes) {
   super.last_segment = in.le<std::uint64_t>();
   super.durable_end = in.le<std::uint64_t>();
   super.durable_block = in.le<std::uint64_t>();
+  super.first_of_epoch = in.le<std::uint64_t>();
   Bytes rest = in.take(superblock_bytes - 4 - in.offset());
   reserved |= std::ranges::any_of(rest, [](std::byte b) { return b != std::byte{0}; });
   bool sizes = super.segment_bytes % page_bytes == 0 && super.segment_bytes >= 4 * page_bytes &&

@@ -24,6 +24,8 @@ struct Superblock {
   std::uint64_t last_segment = 0;   // no number up to here is free for a new segment
   Lsn durable_end = 0;              // the log is known to reach here
   std::uint64_t durable_block = 0;
+  // From here on segments got their files one after the other, so a hole means that one is gone.
+  std::uint64_t first_of_epoch = 0;
 };
 
 // `out` has superblock_bytes.

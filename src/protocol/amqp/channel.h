@@ -167,8 +167,7 @@ class Channel {
   Checked check_header(const ContentHeader& header) const;
   Checked begin_message(const ContentHeader& header);
   Checked finish_content(Chain& out);
-  Checked read_keys(TableView headers);
-  bool needs_rewriting(const Properties& properties) const;
+  Or<bool> read_keys(const Properties& properties);
   Or<ByteVector> rewrite(Properties properties) const;
   Checked publish(const broker::Message& message, bool mandatory,
                   std::optional<broker::Token> receipt, Chain& out);

@@ -137,13 +137,11 @@ Checked Channel::begin_message(const ContentHeader& header) {
   Or<std::optional<std::uint64_t>> ttl_ms = read_expiration(*properties);
   if (!ttl_ms) return std::unexpected(std::move(ttl_ms.error()));
   if (Checked user = check_user(*properties, link_.who); !user) return user;
-  keys_.assign(1, {content_.key, false});
-  if (properties->headers) {
-    if (Checked keys = read_keys(*properties->headers); !keys) return keys;
-  }
+  Or<bool> plain = read_keys(*properties);
+  if (!plain) return std::unexpected(std::move(plain.error()));
   ByteVector rewritten;
   Bytes shown = header.properties;
-  if (needs_rewriting(*properties)) {
+  if (!*plain || properties->reply_to == reply_queue_name) {
     Or<ByteVector> changed = rewrite(*properties);
     if (!changed) return std::unexpected(std::move(changed.error()));
     rewritten = std::move(*changed);
@@ -163,11 +161,17 @@ Checked Channel::begin_message(const ContentHeader& header) {
   return {};
 }
 
-// CC and BCC: further routing keys, the second not shown to receivers.
-Checked Channel::read_keys(TableView headers) {
-  for (const TableField& field : headers.items()) {
+// The routing key, and further ones from CC and BCC; the latter are not shown to receivers. False
+// when the headers cannot go out as they came.
+Or<bool> Channel::read_keys(const Properties& properties) {
+  keys_.assign(1, {content_.key, false});
+  if (!properties.headers) return true;
+  bool plain = true;
+  for (const TableField& field : properties.headers->items()) {
+    plain = plain && !has_foreign_letter(field);
     bool hidden = field.name == "BCC";
     if (!hidden && field.name != "CC") continue;
+    if (hidden) plain = false;
     const auto* list = std::get_if<ArrayView>(&field.value);
     if (!list) {
       return refuse_message(
@@ -183,13 +187,7 @@ Checked Channel::read_keys(TableView headers) {
       keys_.push_back({*key, hidden});
     }
   }
-  return {};
-}
-
-bool Channel::needs_rewriting(const Properties& properties) const {
-  if (properties.reply_to == reply_queue_name) return true;
-  if (!properties.headers) return false;
-  return find(*properties.headers, "BCC").has_value() || has_foreign_letters(*properties.headers);
+  return plain;
 }
 
 Or<ByteVector> Channel::rewrite(Properties properties) const {

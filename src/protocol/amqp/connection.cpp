@@ -226,7 +226,7 @@ void AmqpSession::drop_channels() {
   link_.newsworthy.clear();
   link_.relieved.clear();
   link_.earning.clear();
-  blocked_ = false;
+  held_ = false;
 }
 
 void AmqpSession::detach() {
@@ -256,8 +256,16 @@ void AmqpSession::on_shutdown(Chain& out) {
 // ---- Publishers under an alarm
 
 void AmqpSession::hold_publisher(Chain& out) {
-  blocked_ = true;
-  if (!link_.capabilities.blocked) return;
+  held_ = true;
+  tell_alarm(out);
+}
+
+// A disk that only has to catch up is not worth a word.
+void AmqpSession::tell_alarm(Chain& out) {
+  bool low = alarm_.memory || alarm_.disk;
+  if (!link_.capabilities.blocked || low == blocked_) return;
+  blocked_ = low;
+  if (!low) return write_method(out, 0, ConnectionUnblocked{});
   std::string_view reason = "low on memory & low on disk";
   if (!alarm_.disk) reason = "low on memory";
   if (!alarm_.memory) reason = "low on disk";

@@ -38,7 +38,7 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
   void on_wake(Chain& out) override;
   void on_deadline(Instant now, Chain& out) override;
   std::optional<Instant> next_deadline() const override { return timers_.next(); }
-  bool wants_input() const override { return !ended_ && !blocked_ && !stalled_; }
+  bool wants_input() const override { return !ended_ && !held_ && !stalled_; }
   bool closing() const override { return ended_; }
   void on_closed() override;
   void on_shutdown(Chain& out) override;
@@ -60,7 +60,7 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
   // ---- session.cpp: frames
   std::size_t take_frames(Bytes input, Chain& out);
   std::size_t payload_max() const;
-  bool must_wait(const Frame& frame) const;
+  bool must_wait(const Frame& frame);
   void on_frame(const Frame& frame, Chain& out);
   void on_channel_frame(const Frame& frame, Chain& out);
   Checked dispatch(Channel& channel, const Frame& frame, Chain& out);
@@ -110,6 +110,7 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
   void start_timers();
   void check_overdue(Instant now, Chain& out);
   void hold_publisher(Chain& out);
+  void tell_alarm(Chain& out);
   bool attached() const { return static_cast<bool>(link_.session); }
 
   SessionHost& host_;
@@ -121,7 +122,8 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
   bool ended_ = false;
   bool deaf_ = false;     // frames can no longer be told apart
   bool stalled_ = false;  // the next frame must wait for an answer or for output to drain
-  bool blocked_ = false;  // a publisher held back by an alarm
+  bool held_ = false;     // a publisher, by an alarm
+  bool blocked_ = false;  // and was told so
   broker::Alarm alarm_;
   broker::RequestId detach_request_ = 0;
   Heartbeat heartbeat_;

@@ -52,17 +52,29 @@ struct CommonVisitor {
 };
 
 template <class Item>
-bool any_foreign_letter(FieldSequence<Item> sequence) {
+bool is_foreign(const Item& item);
+
+template <class Item>
+bool any_foreign(FieldSequence<Item> sequence) {
   for (const Item& item : sequence.items()) {
-    char letter = static_cast<char>(item.raw[0]);
-    if (letter == 'L' || letter == 'U') return true;
-    if (const auto* table = std::get_if<TableView>(&item.value)) {
-      if (any_foreign_letter(*table)) return true;
-    } else if (const auto* array = std::get_if<ArrayView>(&item.value)) {
-      if (any_foreign_letter(*array)) return true;
-    }
+    if (is_foreign(item)) return true;
   }
   return false;
+}
+
+template <class Item>
+bool is_foreign(const Item& item) {
+  switch (static_cast<char>(item.raw[0])) {
+    case 'L':
+    case 'U':
+      return true;
+    case 'F':
+      return any_foreign(std::get<TableView>(item.value));
+    case 'A':
+      return any_foreign(std::get<ArrayView>(item.value));
+    default:
+      return false;
+  }
 }
 
 ArrayWriter rewrite(ArrayView array);
@@ -164,7 +176,7 @@ void read_headers(Bytes properties, const broker::HeaderVisitor& visit) {
     visit(field.name, to_common(field.value));
 }
 
-bool has_foreign_letters(TableView table) { return any_foreign_letter(table); }
+bool has_foreign_letter(const TableField& field) { return is_foreign(field); }
 
 ByteVector without_foreign_letters(TableView table) { return rewrite(table).take(); }
 

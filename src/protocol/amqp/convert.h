@@ -24,8 +24,8 @@ void read_headers(Bytes properties, const broker::HeaderVisitor& visit);
 broker::Value to_common(const FieldValue& value);
 
 // RabbitMQ understands the letters L and U, but never sends them, and clients do not know them.
-bool has_foreign_letters(TableView table);
-// The same table without them.
+bool has_foreign_letter(const TableField& field);
+// The table with RabbitMQ's own letters in their place.
 ByteVector without_foreign_letters(TableView table);
 
 // The properties to show to a receiver. `returns`: how often the message came back, 0 to show

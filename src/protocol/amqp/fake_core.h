@@ -3,6 +3,7 @@
 // take_events, in the promised order. Receipts and replies can be held back by a test.
 #pragma once
 
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <set>
@@ -127,7 +128,7 @@ class FakeCore final : public Core {
   SessionId attach(EventListener& listener, VhostId, const Principal& who) override {
     SessionId id(++last_session_);
     sessions_[id] = {&listener, who, {}, false};
-    if (alarm.memory || alarm.disk) tell(id, alarm);
+    if (alarm.any()) tell(id, alarm);
     return id;
   }
 

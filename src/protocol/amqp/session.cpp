@@ -126,7 +126,7 @@ std::size_t AmqpSession::payload_max() const {
 
 std::size_t AmqpSession::take_frames(Bytes input, Chain& out) {
   std::size_t used = 0;
-  while (!ended_ && !deaf_ && !blocked_ && phase_ != Phase::silent) {
+  while (!ended_ && !deaf_ && !held_ && phase_ != Phase::silent) {
     Bytes rest = input.subspan(used);
     Result<std::optional<Frame>> frame = read_frame(rest, payload_max());
     if (!frame) {
@@ -147,12 +147,12 @@ std::size_t AmqpSession::take_frames(Bytes input, Chain& out) {
 
 // A frame must not overtake an answer that its channel waits for, and nobody is served whose
 // answers pile up unread.
-bool AmqpSession::must_wait(const Frame& frame) const {
+bool AmqpSession::must_wait(const Frame& frame) {
   if (phase_ == Phase::detaching) return true;
   if (phase_ != Phase::running) return false;
   if (output_is_high()) return true;
-  auto it = channels_.find(frame.channel);
-  return it != channels_.end() && it->second->busy();
+  const Channel* channel = find_channel(frame.channel);
+  return channel && channel->busy();
 }
 
 void AmqpSession::on_frame(const Frame& frame, Chain& out) {
@@ -169,10 +169,8 @@ void AmqpSession::on_channel_frame(const Frame& frame, Chain& out) {
   if (channel->closing()) return on_closing_channel(frame, out);
   Checked result = dispatch(*channel, frame, out);
   if (!result) return fail_channel(*channel, std::move(result.error()), out);
-  bool alarmed = alarm_.memory || alarm_.disk;
-  if (std::exchange(link_.published, false) && alarmed && phase_ == Phase::running) {
-    hold_publisher(out);
-  }
+  bool published = std::exchange(link_.published, false);
+  if (published && alarm_.any() && phase_ == Phase::running) hold_publisher(out);
 }
 
 Checked AmqpSession::dispatch(Channel& channel, const Frame& frame, Chain& out) {
@@ -335,11 +333,9 @@ void AmqpSession::on_event(broker::ConsumerCancelled& event, Chain& out) {
 // An alarm that rises is felt at the next publish only; see hold_publisher.
 void AmqpSession::on_event(broker::Alarm& event, Chain& out) {
   alarm_ = event;
-  if (alarm_.memory || alarm_.disk || !blocked_) return;
-  blocked_ = false;
-  if (phase_ == Phase::running && link_.capabilities.blocked) {
-    write_method(out, 0, ConnectionUnblocked{});
-  }
+  if (!held_ || phase_ != Phase::running) return;
+  held_ = alarm_.any();
+  tell_alarm(out);
 }
 
 // Nothing holds back those who answer, so an asker that does not read loses answers instead.

@@ -447,6 +447,28 @@ TEST_F(SessionTest, PublisherIsHeldUnderAnAlarm) {
   EXPECT_EQ(core.ready("q"), 2u);
 }
 
+TEST_F(SessionTest, PublisherIsHeldInSilenceWhileTheDiskIsBehind) {
+  client.declare(1, "q");
+  core.set_alarm({.behind = true});
+  client.run();
+  client.publish(1, "", "q", "x");
+  client.publish(1, "", "q", "y");
+  EXPECT_TRUE(client.take().empty());
+  EXPECT_FALSE(client.session->wants_input());
+  EXPECT_EQ(core.ready("q"), 1u);
+  core.set_alarm({.memory = true, .behind = true});
+  client.run();
+  EXPECT_EQ(client.one(), "0 connection.blocked(reason=\"low on memory\")");
+  core.set_alarm({.behind = true});
+  client.run();
+  EXPECT_EQ(client.one(), "0 connection.unblocked()");
+  EXPECT_EQ(core.ready("q"), 1u);
+  core.set_alarm({});
+  client.run();
+  EXPECT_TRUE(client.take().empty());
+  EXPECT_EQ(core.ready("q"), 2u);
+}
+
 TEST_F(SessionTest, DeliveryThatNobodyAcknowledges) {
   fill("q", 1);
   client.consume(1, "q", "c");

@@ -1,5 +1,6 @@
 #include "protocol/amqp/transcript.h"
 
+#include <algorithm>
 #include <charconv>
 #include <fstream>
 #include <random>
@@ -278,8 +279,9 @@ TEST_P(Wire, HungUpAfterEachStep) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Amqp, Wire, ::testing::ValuesIn(names()),
-                         [](const auto& info) { return info.param; });
+std::string case_name(const ::testing::TestParamInfo<std::string>& given) { return given.param; }
+
+INSTANTIATE_TEST_SUITE_P(Amqp, Wire, ::testing::ValuesIn(names()), case_name);
 
 }  // namespace
 }  // namespace wharf::amqp::testing
