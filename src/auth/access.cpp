@@ -50,6 +50,7 @@ class Pattern {
     }
     std::unreachable();
   }
+  bool matches_all() const { return what_ == What::everything; }
 
  private:
   enum class What : std::uint8_t { regex, everything, empty_name };
@@ -164,6 +165,10 @@ class AccessTable final : public Access {
                  std::string_view resource) const override {
     const Permission* permission = find_permission(who, vhost);
     return permission && (*permission)[std::to_underlying(verb)].matches(resource);
+  }
+  bool authorizes_all(const Principal& who, Verb verb, VhostId vhost) const override {
+    const Permission* permission = find_permission(who, vhost);
+    return permission && (*permission)[std::to_underlying(verb)].matches_all();
   }
 
  private:

@@ -84,6 +84,8 @@ class Access {
   // Cost: one linear-time regex search. Callers on hot paths remember the answer.
   virtual bool authorize(const Principal& who, Verb verb, VhostId vhost,
                          std::string_view resource) const = 0;
+  // True when authorize says yes whatever the resource; false also when that is not known.
+  virtual bool authorizes_all(const Principal&, Verb, VhostId) const { return false; }
 };
 
 }  // namespace wharf::auth

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -25,6 +26,7 @@
 #include "base/id.h"
 #include "base/random.h"
 #include "base/time.h"
+#include "broker/live.h"
 #include "broker/message.h"
 #include "broker/value.h"
 
@@ -38,8 +40,6 @@ using auth::VhostId;
 using SessionId = StrongId<struct SessionTag, std::uint64_t>;
 // 16 bits of the owning shard, 48 of a number never used twice in a data directory.
 using QueueId = StrongId<struct QueueTag, std::uint64_t>;
-// Chosen by the session, unique within it; comes back in events.
-using ConsumerId = std::uint32_t;
 using RequestId = std::uint64_t;
 using Token = std::uint64_t;
 
@@ -217,7 +217,7 @@ using Event = std::variant<Reply, Delivery, Receipt, ConsumerCancelled, Alarm, D
 class EventListener {
  public:
   virtual ~EventListener() = default;
-  // There are events to take. Called at most once between two take_events.
+  // There are events or live mail to take. Called at most once between two take_events.
   virtual void on_events() = 0;
 };
 
@@ -227,10 +227,12 @@ struct PublishOptions {
 };
 
 struct Published {
-  // Queues that the message goes to; 0 means nobody heard it.
+  // Queues that the message goes to; where there are no listeners either, nobody heard it.
   std::uint32_t queues = 0;
   // Receipts to expect, if they were asked for.
   std::uint32_t receipts = 0;
+  // Live ones that hear it.
+  std::uint32_t listeners = 0;
 };
 
 struct SubscribeSpec {
@@ -272,6 +274,32 @@ class Core {
   // Cost: one lookup and one append a shard that holds a queue of it.
   virtual Outcome<Published> publish(SessionId session, const Message& message,
                                      const PublishOptions& options) = 0;
+  // -- live messages
+  // To all that listen to the name at this moment. In the common room also to the queue of that
+  // name and to what the live exchange (ShardSetup) has bound to it, as a persistent message.
+  // Failures: refused (no right to write to the name), io. Cost: one look-up and, where anybody
+  // listens, one copy and 16 bytes a listener.
+  virtual Outcome<LivePublished> publish_live(SessionId session, const LiveMessage& message,
+                                              const PublishOptions& options) = 0;
+  // Hears from now on what this shard's sessions publish, and what others do once fence() says so.
+  // Failures: refused (no right to read).
+  // REQUIRES: the session has no listener of that consumer id.
+  virtual Outcome<void> listen(SessionId session, const ListenSpec& spec) = 0;
+  // What is in the mailbox or on its way may still come: the session drops what it no longer knows.
+  virtual void unlisten(SessionId session, ConsumerId consumer) = 0;
+  // Reply: Done, once all that the session asked for before is in force on every shard.
+  virtual void fence(SessionId session, RequestId request) = 0;
+  // Replaces `mail` by what was heard since the last call. To be called with take_events.
+  virtual void take_live(SessionId session, LiveMail& mail) = 0;
+  // The session cannot write as fast as it hears, or can again. Told to who publishes to it.
+  virtual void set_slow(SessionId session, bool is_slow) = 0;
+  // Listeners of names: of one name, of each (in no order); and how many patterns there are
+  // besides. As this shard sees it.
+  virtual std::uint32_t count_listeners(VhostId vhost, Room room, std::string_view name) const = 0;
+  using NameVisitor = std::function<void(std::string_view name, std::uint32_t listeners)>;
+  virtual void each_name(VhostId vhost, Room room, const NameVisitor& visit) const = 0;
+  virtual std::uint32_t count_patterns(VhostId vhost, Room room) const = 0;
+
   // To a session's own inbox, past all queues. False when it is known to be gone; on another shard
   // the answer is true and the message is dropped there if need be.
   virtual bool send(SessionId to, ConsumerId consumer, const Message& message) = 0;
@@ -335,6 +363,8 @@ class Core {
 
   // -- surroundings
   virtual const auth::Access& access() const = 0;
+  // The readers of all protocols' properties, for messages that came in through another one.
+  virtual const Formats& formats() const = 0;
   virtual const Clock& clock() const = 0;
   virtual Random& random() = 0;
 };

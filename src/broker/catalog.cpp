@@ -264,21 +264,6 @@ std::optional<Catalog::BindingKey> Catalog::resolve(VhostId vhost, const Binding
   return BindingKey{source, destination, spec.key, &spec.arguments};
 }
 
-Result<void> Catalog::apply(const LiveChange& change) {
-  return std::visit(
-      [this](const auto& one) -> Result<void> {
-        Vhost* vhost = vhost_of(one.vhost);
-        if (!vhost) return fault(Errc::not_found, "no such vhost");
-        if constexpr (std::is_same_v<decltype(one), const PutSubscriber&>) {
-          vhost->subscribers.add(one.pattern, one.subscriber);
-        } else {
-          vhost->subscribers.remove(one.pattern, one.subscriber);
-        }
-        return {};
-      },
-      change);
-}
-
 // ---- asking
 
 namespace {
@@ -395,13 +380,6 @@ std::vector<Change> Catalog::changes(Extent extent) const {
     for (const Binding* binding : bindings) changes.push_back(PutBinding{vhost, binding->spec()});
   }
   return changes;
-}
-
-void Catalog::match_subscribers(VhostId vhost, std::span<const std::string_view> segments,
-                                std::vector<SubscriberId>& out) const {
-  const Vhost* home = vhost_of(vhost);
-  if (!home) return;
-  home->subscribers.match(segments, [&](SubscriberId subscriber) { out.push_back(subscriber); });
 }
 
 }  // namespace wharf::broker

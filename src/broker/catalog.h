@@ -1,6 +1,5 @@
 // broker/catalog.h: what exists, as one shard knows it: the exchanges, queues and bindings of every
-// vhost, and the live subscribers. Every shard has a copy; the directory decides on that of shard
-// 0.
+// vhost. Every shard has a copy; the directory decides on that of shard 0.
 //
 // Changed by apply() alone. Applying the same changes in the same order makes equal copies.
 // Invariants: a binding's two ends exist; names are unique a vhost and kind; queue ids are unique;
@@ -45,7 +44,6 @@ class Catalog {
   // Faults, with nothing changed: not_found (unknown vhost, an end of a binding), precondition (the
   // name or the queue id is taken, a predeclared exchange would go). Planned changes never fail.
   Result<void> apply(const Change& change);
-  Result<void> apply(const LiveChange& change);
   // Whether a change that is about to be applied must be logged: its subject survives restarts.
   bool is_durable(const Change& change) const;
   // Grows with every apply() of a Change that changes something, so that callers may remember
@@ -74,11 +72,6 @@ class Catalog {
   // A number that no entry carries as its routed_mark yet.
   std::uint64_t next_mark() const { return ++mark_; }
 
-  // Appends the live subscribers of all patterns that match the subject; one with two matching
-  // patterns comes twice.
-  void match_subscribers(VhostId vhost, std::span<const std::string_view> segments,
-                         std::vector<SubscriberId>& out) const;
-
  private:
   // A binding is told from others by its ends, its key and its origin arguments.
   struct BindingKey {
@@ -103,7 +96,6 @@ class Catalog {
   struct Vhost {
     ByText<std::unique_ptr<ExchangeEntry>> exchanges;
     ByText<std::unique_ptr<QueueEntry>> queues;
-    SubjectTrie<SubscriberId> subscribers;
   };
 
   Result<void> on(const PutExchange& change);

@@ -252,29 +252,6 @@ TEST_F(CatalogTest, DurabilityOfChanges) {
   }
 }
 
-TEST_F(CatalogTest, LiveSubscribers) {
-  SubjectPattern all_of_a = {{SegmentKind::literal, "a"}, {SegmentKind::some, ""}};
-  SubjectPattern a_b = {{SegmentKind::literal, "a"}, {SegmentKind::literal, "b"}};
-  std::uint64_t before = catalog_.generation();
-  auto live = [&](const LiveChange& change) { return catalog_.apply(change).has_value(); };
-  EXPECT_TRUE(live(PutSubscriber{home, all_of_a, SubscriberId(1)}));
-  EXPECT_TRUE(live(PutSubscriber{home, a_b, SubscriberId(2)}));
-  EXPECT_TRUE(live(PutSubscriber{other_vhost, a_b, SubscriberId(3)}));
-  EXPECT_FALSE(live(PutSubscriber{VhostId(9), a_b, SubscriberId(3)}));
-  auto heard = [&](std::vector<std::string_view> segments) {
-    std::vector<SubscriberId> found;
-    catalog_.match_subscribers(home, segments, found);
-    std::ranges::sort(found);
-    return found;
-  };
-  EXPECT_EQ(heard({"a", "b"}), (std::vector{SubscriberId(1), SubscriberId(2)}));
-  EXPECT_EQ(heard({"a", "c"}), std::vector{SubscriberId(1)});
-  EXPECT_TRUE(heard({"a"}).empty());
-  EXPECT_TRUE(live(DeleteSubscriber{home, all_of_a, SubscriberId(1)}));
-  EXPECT_EQ(heard({"a", "b"}), std::vector{SubscriberId(2)});
-  EXPECT_EQ(catalog_.generation(), before);
-}
-
 // ---- properties
 
 void check_invariants(const Catalog& catalog) {

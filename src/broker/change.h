@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "broker/api.h"
-#include "broker/subject_trie.h"
 
 namespace wharf::broker {
 
@@ -49,24 +48,5 @@ struct DeleteBinding {
 
 using Change =
     std::variant<PutExchange, DeleteExchange, PutQueue, DeleteQueue, PutBinding, DeleteBinding>;
-
-// ---- live subscribers: told to every shard by the subscriber's own, never logged
-// ---------------------
-
-// Means something to the shard and protocol that made it; opaque here.
-using SubscriberId = StrongId<struct SubscriberTag, std::uint64_t>;
-
-struct PutSubscriber {
-  VhostId vhost;
-  SubjectPattern pattern;
-  SubscriberId subscriber;
-};
-struct DeleteSubscriber {
-  VhostId vhost;
-  SubjectPattern pattern;
-  SubscriberId subscriber;
-};
-
-using LiveChange = std::variant<PutSubscriber, DeleteSubscriber>;
 
 }  // namespace wharf::broker

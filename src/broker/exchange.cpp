@@ -89,7 +89,7 @@ void remove_incoming(std::vector<Binding*>& incoming, Binding& binding) {
 
 SubjectPattern topic_pattern(std::string_view key) {
   std::vector<std::string_view> words;
-  split_words(key, words);
+  split_segments(key, words);
   SubjectPattern pattern;
   pattern.reserve(words.size());
   for (std::string_view word : words) {
@@ -102,16 +102,6 @@ SubjectPattern topic_pattern(std::string_view key) {
     }
   }
   return pattern;
-}
-
-void split_words(std::string_view key, std::vector<std::string_view>& words) {
-  if (key.empty()) return;
-  for (;;) {
-    std::size_t dot = key.find('.');
-    words.push_back(key.substr(0, dot));
-    if (dot == std::string_view::npos) return;
-    key.remove_prefix(dot + 1);
-  }
 }
 
 }  // namespace wharf::broker

@@ -88,7 +88,5 @@ void remove_incoming(std::vector<Binding*>& incoming, Binding& binding);
 
 // The pattern of a topic binding: words split at '.', `*` for one word, `#` for any number.
 SubjectPattern topic_pattern(std::string_view key);
-// The words of a routing key, appended; the empty key has none.
-void split_words(std::string_view key, std::vector<std::string_view>& words);
 
 }  // namespace wharf::broker

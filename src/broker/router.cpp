@@ -29,13 +29,14 @@ bool headers_match(const BindingExtras& wanted, const RouteResult& result) {
 
 }  // namespace
 
-void Router::route(const ExchangeEntry& from, const RouteInput& input, RouteResult& result) {
+void Router::route(std::span<const ExchangeEntry* const> from, const RouteInput& input,
+                   RouteResult& result) {
   ASSERT(!input.keys.empty());
   result.queues.clear();
   result.worklist.clear();
   result.headers_read = false;
   mark_ = catalog_.next_mark();
-  enter(from, result);
+  for (const ExchangeEntry* exchange : from) enter(*exchange, result);
   while (!result.worklist.empty()) {
     const ExchangeEntry& exchange = *result.worklist.back();
     result.worklist.pop_back();
@@ -117,7 +118,7 @@ bool Router::follow_topic(const ExchangeEntry& exchange, const RouteInput& input
   bool matched = false;
   for (const Key& key : input.keys) {
     result.words.clear();
-    split_words(key.text, result.words);
+    split_segments(key.text, result.words);
     exchange.by_topic.match(result.words, [&](const Binding* binding) {
       take(*binding, result);
       matched = true;

@@ -43,9 +43,14 @@ class Router {
   // Both outlive the router.
   Router(const Catalog& catalog, const Formats& formats) : catalog_(catalog), formats_(formats) {}
 
-  // Replaces result.queues; empty when nobody gets the message. `from` is an entry of the catalog;
+  // Replaces result.queues; empty when nobody gets the message. `from` are entries of the catalog;
   // the caller has looked at permission and `internal`.
-  void route(const ExchangeEntry& from, const RouteInput& input, RouteResult& result);
+  void route(std::span<const ExchangeEntry* const> from, const RouteInput& input,
+             RouteResult& result);
+  void route(const ExchangeEntry& from, const RouteInput& input, RouteResult& result) {
+    const ExchangeEntry* one = &from;
+    route(std::span(&one, 1), input, result);
+  }
   void route(const ExchangeEntry& from, const Message& message, RouteResult& result);
   // False when there is no such exchange.
   bool route(VhostId vhost, std::string_view exchange, const Message& message, RouteResult& result);

@@ -40,7 +40,9 @@ void read_headers(Bytes properties, const HeaderVisitor& visit) {
 
 class RouterTest : public ::testing::Test {
  protected:
-  RouterTest() { formats_.add(test_format, read_headers); }
+  RouterTest() {
+    formats_.add(test_format, read_headers, [](Bytes) { return CommonProperties(); });
+  }
 
   void apply(const Change& change) { ASSERT_TRUE(catalog_.apply(change)); }
   void put_queues(std::initializer_list<std::string> names) {

@@ -31,9 +31,24 @@ void SessionTable::tell(SessionId id, Event event) {
   SessionState* state = find(id);
   if (!state || !state->listener) return;
   state->events.push_back(std::move(event));
-  if (state->notified) return;
-  state->notified = true;
-  state->listener->on_events();
+  notify(*state);
+}
+
+void SessionTable::tell(SessionState& state, const LiveRecord* record, const Buffer& block,
+                        ConsumerId consumer) {
+  if (!state.listener) return;
+  std::vector<Buffer>& blocks = state.live.blocks;
+  if (blocks.empty() || blocks.back().bytes().data() != block.bytes().data()) {
+    blocks.push_back(block);
+  }
+  state.live.items.push_back({record, consumer, static_cast<std::uint32_t>(blocks.size() - 1)});
+  notify(state);
+}
+
+void SessionTable::notify(SessionState& state) {
+  if (state.notified) return;
+  state.notified = true;
+  state.listener->on_events();
 }
 
 void SessionTable::tell_all(const Event& event) {

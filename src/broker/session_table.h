@@ -22,12 +22,21 @@ struct SessionState {
   VhostId vhost;
   Principal who;
   std::vector<Event> events;
-  bool notified = false;              // the listener knows that there are events
+  LiveMail live;
+  bool notified = false;              // the listener knows that there is something to take
   std::vector<bool> shards;           // those that hold something of it
   bool has_exclusive_queues = false;  // or had one
   // Answers of Access::authorize for publishing, by exchange. Access never changes, so they stay
   // true.
   boost::unordered_flat_map<std::string, bool, TextHash, std::equal_to<>> may_write;
+  // The same for live names; not asked where everything is allowed.
+  bool may_write_all_names = false;
+  boost::unordered_flat_map<std::string, bool, TextHash, std::equal_to<>> may_write_name;
+  struct Fence {
+    RequestId request = 0;
+    std::uint32_t missing = 0;  // shards that have not passed it
+  };
+  std::vector<Fence> fences;
 };
 
 class SessionTable {
@@ -44,6 +53,9 @@ class SessionTable {
   // Puts the event into the mailbox and wakes the listener, once. Nothing for a session that is
   // gone.
   void tell(SessionId id, Event event);
+  // The same for live mail; `block` holds the record.
+  static void tell(SessionState& state, const LiveRecord* record, const Buffer& block,
+                   ConsumerId consumer);
   void tell_all(const Event& event);
 
   // The queues of this shard at which a session of any shard holds leases or consumers.
@@ -51,6 +63,8 @@ class SessionTable {
   std::vector<QueueId> take_touched(SessionId session);
 
  private:
+  static void notify(SessionState& state);
+
   ShardIndex shard_;
   ShardIndex shards_;
   std::uint64_t next_ = 1;

@@ -36,7 +36,8 @@ Shard::Shard(const ShardSetup& setup)
       catalog_(setup.access->vhost_count(), setup.predeclared),
       router_(catalog_, *setup.formats),
       sessions_(setup.index, setup.count),
-      alarms_(setup.count) {
+      alarms_(setup.count),
+      live_mail_(setup.count) {
   ASSERT(setup.index < setup.count);
   ASSERT(setup.post && setup.disk && setup.clock && setup.random && setup.access && setup.formats);
 }
@@ -150,6 +151,7 @@ void Shard::take_fetched() {
 }
 
 void Shard::end_turn() {
+  send_live_mail();
   setup_.post->flush(setup_.index);
   store_->on_turn_end();
 }

@@ -11,6 +11,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@
 #include "broker/api.h"
 #include "broker/catalog.h"
 #include "broker/directory.h"
+#include "broker/live_table.h"
+#include "broker/live_writer.h"
 #include "broker/queue.h"
 #include "broker/router.h"
 #include "broker/session_table.h"
@@ -45,6 +48,8 @@ struct ShardSetup {
   const Formats* formats = nullptr;
   // Exchanges that every vhost has from the beginning.
   std::vector<ExchangeSpec> predeclared;
+  // The one of them whose bindings take part in live publishes, and whose publishes are heard live.
+  std::string live_exchange;
   storage::StoreOptions store;
   ShardLimits limits;
 };
@@ -89,6 +94,16 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void take_events(SessionId session, std::vector<Event>& events) override;
   Outcome<Published> publish(SessionId session, const Message& message,
                              const PublishOptions& options) override;
+  Outcome<LivePublished> publish_live(SessionId session, const LiveMessage& message,
+                                      const PublishOptions& options) override;
+  Outcome<void> listen(SessionId session, const ListenSpec& spec) override;
+  void unlisten(SessionId session, ConsumerId consumer) override;
+  void fence(SessionId session, RequestId request) override;
+  void take_live(SessionId session, LiveMail& mail) override;
+  void set_slow(SessionId session, bool is_slow) override;
+  std::uint32_t count_listeners(VhostId vhost, Room room, std::string_view name) const override;
+  void each_name(VhostId vhost, Room room, const NameVisitor& visit) const override;
+  std::uint32_t count_patterns(VhostId vhost, Room room) const override;
   bool send(SessionId to, ConsumerId consumer, const Message& message) override;
   bool inbox_alive(SessionId session) const override;
   void find_inbox(SessionId session, RequestId request, SessionId to,
@@ -115,6 +130,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void settle(SessionId session, QueueId queue, std::span<const RecordRef> records,
               Disposition disposition, std::optional<Token> receipt) override;
   const auth::Access& access() const override { return *setup_.access; }
+  const Formats& formats() const override { return *setup_.formats; }
   const Clock& clock() const override { return *setup_.clock; }
   Random& random() override { return *setup_.random; }
 
@@ -172,6 +188,11 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void on(AlarmAt& message);
   void on(EventFor& message);
   void on(FindInboxAt& message);
+  void on(ListenAt& message);
+  void on(UnlistenAt& message);
+  void on(SlowAt& message);
+  void on(LiveAt& message);
+  void on(FenceAt& message);
 
   // ---- publishing
   Outcome<const ExchangeEntry*> writable_exchange(SessionState& state, std::string_view name);
@@ -188,6 +209,16 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void run_dead_letters();
   void report_unused();
   bool send_dead_letter(const DeadLetter& letter);
+
+  // ---- live messages
+  bool may_write_name(SessionState& state, std::string_view name);
+  bool route_live(VhostId vhost, const LiveMessage& message);
+  Message to_message(const LiveMessage& message) const;
+  void hear_message(SessionId session, VhostId vhost, const Message& message, Published& published);
+  void hear(SessionId from, VhostId vhost, const LiveMessage& message, LivePublished& published);
+  const LiveListener* pick(const LiveGroup& group, SessionId from);
+  void hand_over_live(const LiveListener& listener, const LiveRecord* record);
+  void send_live_mail();
 
   // ---- the catalog
   void apply(const Change& change);
@@ -247,6 +278,10 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   std::optional<runtime::TimerWheel<QueueId>> timers_;
   boost::unordered_flat_map<QueueId, Timer> queue_timers_;
   std::vector<Alarm> alarms_;  // of each shard
+  LiveTable live_;
+  LiveWriter live_writer_;
+  std::vector<LiveAt> live_mail_;  // to each shard, of this turn
+  std::minstd_rand live_chance_;   // who of a group
   std::uint64_t memory_bytes_ = 0;
 
   // Kept between calls to keep their memory.

@@ -145,6 +145,7 @@ void Shard::on(RetireAt& message) {
 }
 
 void Shard::on(SessionGone& message) {
+  live_.remove_all(message.session);
   for (QueueId id : sessions_.take_touched(message.session)) {
     if (Queue* queue = find_local(id)) queue->session_gone(message.session);
   }

@@ -110,6 +110,38 @@ struct FindInboxAt {
   std::string name;  // by which it was asked for
 };
 
+// ---- live messages, to every shard that has to do with them
+// ---------------------------------------------------------------
+
+struct ListenAt {
+  SessionId session;
+  VhostId vhost;
+  ListenSpec spec;
+};
+struct UnlistenAt {
+  SessionId session;
+  ConsumerId consumer = 0;
+};
+struct SlowAt {
+  SessionId session;
+  bool is_slow = false;
+};
+// What a turn published for listeners of that shard.
+struct LiveAt {
+  struct Item {
+    SessionId session;
+    LiveItem item;  // `block` counts in `blocks`
+  };
+  std::vector<Item> items;
+  std::vector<Buffer> blocks;
+};
+// Comes back as it went, behind all that was sent before it.
+struct FenceAt {
+  SessionId session;
+  RequestId request = 0;
+  bool is_back = false;
+};
+
 // ---- to the directory
 // --------------------------------------------------------------------------------
 
@@ -188,7 +220,8 @@ struct EventFor {
 using ShardMessage =
     std::variant<PublishTo, TransferStored, SettleAt, SubscribeAt, UnsubscribeAt, GrantAt, GetAt,
                  PurgeAt, DescribeAt, RetireAt, SessionGone, CatalogAsk, Retired, QueueUnused,
-                 ChangesApplied, ApplyChanges, AlarmAt, EventFor, FindInboxAt>;
+                 ChangesApplied, ApplyChanges, AlarmAt, EventFor, FindInboxAt, ListenAt, UnlistenAt,
+                 SlowAt, LiveAt, FenceAt>;
 using ShardPost = runtime::Post<ShardMessage>;
 
 }  // namespace wharf::broker

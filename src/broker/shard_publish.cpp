@@ -54,6 +54,7 @@ Outcome<Published> Shard::publish(SessionId session, const Message& message,
   router_.route(**exchange, message, routes_);
   Published published;
   published.queues = static_cast<std::uint32_t>(routes_.queues.size());
+  hear_message(session, state->vhost, message, published);
   if (published.queues == 0) return published;
   Waiter waiter;
   if (options.receipt) waiter = ReceiptTo{session, *options.receipt};

@@ -11,6 +11,8 @@ namespace wharf::broker {
 
 SessionId Shard::attach(EventListener& listener, VhostId vhost, const Principal& who) {
   SessionId session = sessions_.add(listener, vhost, who);
+  sessions_.find(session)->may_write_all_names =
+      setup_.access->authorizes_all(who, Verb::write, vhost);
   if (alarm() != Alarm{}) sessions_.tell(session, alarm());
   return session;
 }

@@ -22,23 +22,9 @@
 #include <boost/unordered/unordered_flat_map.hpp>
 
 #include "base/assert.h"
+#include "broker/subject.h"
 
 namespace wharf::broker {
-
-enum class SegmentKind : std::uint8_t {
-  literal,
-  one,   // exactly one segment
-  some,  // one or more
-  any,   // none or more
-};
-
-struct SubjectSegment {
-  SegmentKind kind = SegmentKind::literal;
-  std::string text;  // of a literal
-  friend bool operator==(const SubjectSegment&, const SubjectSegment&) = default;
-};
-
-using SubjectPattern = std::vector<SubjectSegment>;
 
 // Value: small, copied, with == and boost::hash.
 template <class Value>

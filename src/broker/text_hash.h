@@ -2,16 +2,15 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <string_view>
-
-#include <boost/container_hash/hash.hpp>
 
 namespace wharf::broker {
 
 struct TextHash {
   using is_transparent = void;
   std::size_t operator()(std::string_view text) const {
-    return boost::hash_range(text.begin(), text.end());
+    return std::hash<std::string_view>{}(text);
   }
 };
 

@@ -147,6 +147,7 @@ broker::ShardSetup BrokerProcess::setup_of(std::uint32_t index) {
   setup.access = access_.get();
   setup.formats = &protocols_.formats;
   setup.predeclared = protocols_.predeclared;
+  setup.live_exchange = protocols_.live_exchange;
   setup.store.segment_bytes = config_.storage.segment_bytes;
   setup.store.pending_bytes_max = config_.storage.pending_bytes_max;
   setup.store.free_bytes_min = config_.storage.free_bytes_min;

@@ -38,7 +38,8 @@ void add_amqp(const config::AmqpConfig& config, Protocols& protocols) {
   if (!config.tls.listen.empty()) {
     protocols.entrances.push_back({"amqps", config.tls.listen, &config.tls, make});
   }
-  protocols.formats.add(amqp::amqp_format, amqp::read_headers);
+  protocols.formats.add(amqp::amqp_format, amqp::read_headers, amqp::read_common);
+  protocols.live_exchange = "amq.topic";
   protocols.predeclared = {
       exchange("", ExchangeKind::direct),
       exchange("amq.direct", ExchangeKind::direct),

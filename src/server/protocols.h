@@ -28,6 +28,7 @@ struct Protocols {
   broker::Formats formats;
   // Exchanges that clients expect to find in every vhost.
   std::vector<broker::ExchangeSpec> predeclared;
+  std::string live_exchange;  // one of them, see broker::ShardSetup
 };
 
 // `config` must outlive the result.

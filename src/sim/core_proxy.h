@@ -29,6 +29,37 @@ class CoreProxy : public broker::Core {
                                              const broker::PublishOptions& options) override {
     return inner_.publish(session, message, options);
   }
+  broker::Outcome<broker::LivePublished> publish_live(
+      broker::SessionId session, const broker::LiveMessage& message,
+      const broker::PublishOptions& options) override {
+    return inner_.publish_live(session, message, options);
+  }
+  broker::Outcome<void> listen(broker::SessionId session, const broker::ListenSpec& spec) override {
+    return inner_.listen(session, spec);
+  }
+  void unlisten(broker::SessionId session, broker::ConsumerId consumer) override {
+    inner_.unlisten(session, consumer);
+  }
+  void fence(broker::SessionId session, broker::RequestId request) override {
+    inner_.fence(session, request);
+  }
+  void take_live(broker::SessionId session, broker::LiveMail& mail) override {
+    inner_.take_live(session, mail);
+  }
+  void set_slow(broker::SessionId session, bool is_slow) override {
+    inner_.set_slow(session, is_slow);
+  }
+  std::uint32_t count_listeners(broker::VhostId vhost, broker::Room room,
+                                std::string_view name) const override {
+    return inner_.count_listeners(vhost, room, name);
+  }
+  void each_name(broker::VhostId vhost, broker::Room room,
+                 const NameVisitor& visit) const override {
+    inner_.each_name(vhost, room, visit);
+  }
+  std::uint32_t count_patterns(broker::VhostId vhost, broker::Room room) const override {
+    return inner_.count_patterns(vhost, room);
+  }
   bool send(broker::SessionId to, broker::ConsumerId consumer,
             const broker::Message& message) override {
     return inner_.send(to, consumer, message);
@@ -95,6 +126,7 @@ class CoreProxy : public broker::Core {
     inner_.settle(session, queue, records, disposition, receipt);
   }
   const auth::Access& access() const override { return inner_.access(); }
+  const broker::Formats& formats() const override { return inner_.formats(); }
   const Clock& clock() const override { return inner_.clock(); }
   Random& random() override { return inner_.random(); }
 

@@ -89,7 +89,7 @@ SimBroker::SimBroker(const SimOptions& options, const Plan& plan, SimClock& cloc
       trace_(trace),
       bug_chance_(options.seed, Stream::broker, 1000),
       woken_(plan.shards, false) {
-  formats_.add(amqp::amqp_format, amqp::read_headers);
+  formats_.add(amqp::amqp_format, amqp::read_headers, amqp::read_common);
   for (broker::ShardIndex i = 0; i < plan.shards; ++i) {
     chances_.push_back(std::make_unique<Chance>(options.seed, Stream::broker, i));
     disks_.push_back(

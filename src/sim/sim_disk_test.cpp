@@ -1,8 +1,8 @@
 #include "sim/sim_disk.h"
 
-#include <gtest/gtest.h>
-
 #include <set>
+
+#include <gtest/gtest.h>
 
 #include "sim/clock.h"
 

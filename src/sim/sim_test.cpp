@@ -1,10 +1,10 @@
 // The simulator over the whole broker: seeds that must pass, bugs that must be found, runs that
 // repeat.
-#include <gtest/gtest.h>
-
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+
+#include <gtest/gtest.h>
 
 #include "sim/run.h"
 

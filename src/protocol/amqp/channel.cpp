@@ -17,7 +17,7 @@ Channel::Channel(Link& link, std::uint16_t number)
 
 Channel::~Channel() {
   for (auto& [tag, consumer] : consumers_) link_.consumers.erase(consumer->id);
-  if (reply_consumer_) link_.consumers.erase(reply_consumer_->id);
+  drop_reply_consumer();
 }
 
 // ---- Frames
@@ -172,8 +172,7 @@ void Channel::release() {
                            consumer->id);
   }
   consumers_.clear();
-  if (reply_consumer_) link_.consumers.erase(reply_consumer_->id);
-  reply_consumer_.reset();
+  drop_reply_consumer();
   auto requeue = [&](const Unacked::Entry& entry) {
     link_.settles.add(entry.queue, broker::Disposition::requeue, entry.record());
   };

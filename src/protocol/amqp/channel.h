@@ -55,6 +55,7 @@ class Channel {
   Checked on_receipt(broker::Token token, bool stored, Chain& out);
   void on_cancelled(Consumer& consumer, Chain& out);
   void on_direct(const Consumer& consumer, const broker::Message& message, Chain& out);
+  void on_live(const Consumer& consumer, const broker::LiveRecord& record, Chain& out);
 
   // ---- the end of a turn
   void flush_confirms(Chain& out);
@@ -182,6 +183,7 @@ class Channel {
   Checked check_tag(std::string_view tag) const;
   Consumer* find_consumer(std::string_view tag) const;
   Credit credit_for(bool no_ack) const;
+  void drop_reply_consumer();
   void drop_consumer(Consumer& consumer);
   bool over_limit(const broker::Delivery& delivery) const;
   std::uint64_t take_tag(const broker::Delivery& delivery);

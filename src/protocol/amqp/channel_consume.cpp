@@ -143,14 +143,25 @@ Checked Channel::consume_replies(const BasicConsume& method, Chain& out) {
                                                      : std::string(method.consumer_tag);
   link_.consumers.emplace(reply_consumer_->id, reply_consumer_.get());
   reply_key_ = make_reply_key({link_.session, reply_consumer_->id}, link_.core.random());
+  // Other protocols answer to the key as to any name. Who may not listen hears AMQP's only.
+  broker::ListenSpec spec;
+  spec.text = reply_key_;
+  spec.consumer = reply_consumer_->id;
+  (void)link_.core.listen(link_.session, spec);
   if (!method.no_wait) send(out, BasicConsumeOk{.consumer_tag = reply_consumer_->tag});
   return {};
 }
 
+void Channel::drop_reply_consumer() {
+  if (!reply_consumer_) return;
+  link_.core.unlisten(link_.session, reply_consumer_->id);
+  link_.consumers.erase(reply_consumer_->id);
+  reply_consumer_.reset();
+}
+
 Checked Channel::on(const BasicCancel& method, Chain& out) {
   if (reply_consumer_ && reply_consumer_->tag == method.consumer_tag) {
-    link_.consumers.erase(reply_consumer_->id);
-    reply_consumer_.reset();
+    drop_reply_consumer();
   } else if (Consumer* consumer = find_consumer(method.consumer_tag)) {
     broker::RequestId request = ask(method.no_wait, consumer->tag);
     link_.core.unsubscribe(link_.session, request, consumer->queue, consumer->id);
@@ -214,9 +225,9 @@ void Channel::write_delivery(const Delivery& delivery, std::uint64_t tag, const 
                       .exchange = short_text(message.exchange()),
                       .routing_key = short_text(message.routing_key())};
   std::uint32_t returns = consumer.counted ? delivery.failed : 0;
-  write_content(out, number_, method, shown_properties(message, returns, scratch_),
-                Body(message.record(), message.body_offset(), message.body_size()),
-                link_.frame_max);
+  write_content(
+      out, number_, method, shown_properties(message, returns, link_.core.formats(), scratch_),
+      Body(message.record(), message.body_offset(), message.body_size()), link_.frame_max);
 }
 
 void Channel::on_direct(const Consumer& consumer, const broker::Message& message, Chain& out) {
@@ -225,6 +236,17 @@ void Channel::on_direct(const Consumer& consumer, const broker::Message& message
   Delivery delivery;
   delivery.message = message;
   write_delivery(delivery, take_tag(delivery), consumer, out);
+}
+
+void Channel::on_live(const Consumer& consumer, const broker::LiveRecord& record, Chain& out) {
+  if (reply_consumer_.get() != &consumer || closing_) return;
+  BasicDeliver method{.consumer_tag = consumer.tag,
+                      .delivery_tag = ++last_tag_,
+                      .redelivered = false,
+                      .exchange = {},
+                      .routing_key = short_text(record.name())};
+  write_content(out, number_, method, shown_properties(record, link_.core.formats(), scratch_),
+                Body(record.body()), link_.frame_max);
 }
 
 // ---- Get
@@ -260,9 +282,9 @@ Checked Channel::on_answer(const Pending& asked, broker::Got& answer, Chain& out
                     .routing_key = short_text(message.routing_key()),
                     .message_count = static_cast<std::uint32_t>(std::min(answer.ready, most))};
   std::uint32_t returns = asked.counted ? delivery.failed : 0;
-  write_content(out, number_, method, shown_properties(message, returns, scratch_),
-                Body(message.record(), message.body_offset(), message.body_size()),
-                link_.frame_max);
+  write_content(
+      out, number_, method, shown_properties(message, returns, link_.core.formats(), scratch_),
+      Body(message.record(), message.body_offset(), message.body_size()), link_.frame_max);
   return {};
 }
 

@@ -242,7 +242,7 @@ Checked Channel::publish(const Message& message, bool mandatory,
     if (!outcome) return publish_refused(outcome.error());
     published = *outcome;
   }
-  if (published.queues == 0 && mandatory) send_return(message, out);
+  if (published.queues + published.listeners == 0 && mandatory) send_return(message, out);
   if (transaction_) {
     commit_receipts_ += published.receipts;
   } else if (confirming_) {

@@ -82,6 +82,8 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
   void on_event(broker::Alarm& event, Chain& out);
   void on_event(broker::Direct& event, Chain& out);
   void on_event(broker::Evicted& event, Chain& out);
+  void take_live(Chain& out);
+  bool has_room_for_answers(const Chain& out) const;
   void end_turn(Chain& out);
   void renew_credit(Chain& out);
   void note_output(bool grew);
@@ -131,6 +133,7 @@ class AmqpSession final : public ByteSession, public broker::EventListener {
   boost::unordered_flat_map<std::uint16_t, std::unique_ptr<Channel>> channels_;
   Channel* last_channel_ = nullptr;  // the one that was looked up last
   std::vector<broker::Event> events_;
+  broker::LiveMail live_;
   std::vector<std::uint16_t> numbers_;  // kept to keep its memory
 };
 

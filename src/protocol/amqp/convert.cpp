@@ -4,11 +4,17 @@
 #include <string>
 #include <vector>
 
+#include "protocol/amqp/foreign.h"
 #include "protocol/amqp/properties.h"
 
 namespace wharf::amqp {
 
 namespace {
+
+// The year 9999; beyond it are milliseconds, or nonsense.
+constexpr std::uint64_t timestamp_seconds_max = 253'402'300'799;
+constexpr std::uint8_t delivery_mode_transient = 1;
+constexpr std::uint8_t delivery_mode_persistent = 2;
 
 using broker::Death;
 using broker::DeathReason;
@@ -176,30 +182,67 @@ void read_headers(Bytes properties, const broker::HeaderVisitor& visit) {
     visit(field.name, to_common(field.value));
 }
 
+broker::CommonProperties read_common(Bytes properties) {
+  broker::CommonProperties common;
+  Result<Properties> parsed = Properties::parse(properties);
+  if (!parsed) return common;
+  common.reply_to = parsed->reply_to.value_or("");
+  common.correlation_id = parsed->correlation_id.value_or("");
+  common.message_id = parsed->message_id.value_or("");
+  common.content_type = parsed->content_type.value_or("");
+  common.content_encoding = parsed->content_encoding.value_or("");
+  common.type = parsed->type.value_or("");
+  common.app_id = parsed->app_id.value_or("");
+  common.user_id = parsed->user_id.value_or("");
+  common.expiration_ms = parsed->expiration.value_or("");
+  common.priority = parsed->priority;
+  if (parsed->timestamp && *parsed->timestamp <= timestamp_seconds_max) {
+    common.timestamp = WallTime(std::chrono::seconds(*parsed->timestamp));
+  }
+  return common;
+}
+
 bool has_foreign_letter(const TableField& field) { return is_foreign(field); }
 
 ByteVector without_foreign_letters(TableView table) { return rewrite(table).take(); }
 
-Bytes shown_properties(const Message& message, std::uint32_t returns, ByteVector& scratch) {
-  // What another protocol wrote has no AMQP form yet.
-  if (message.format() != amqp_format) return {};
+Bytes shown_properties(const Message& message, std::uint32_t returns,
+                       const broker::Formats& formats, ByteVector& scratch) {
   bool died = message.has_deaths();
-  if (!died && returns == 0) return message.properties();
-  Result<Properties> parsed = Properties::parse(message.properties());
-  if (!parsed) return message.properties();
+  bool is_own = message.format() == amqp_format;
+  if (is_own && !died && returns == 0) return message.properties();
+  Properties shown;
   TableWriter headers;
-  for (const TableField& field : parsed->headers.value_or(TableView()).items()) {
-    bool replaced =
-        (died && is_about_death(field.name)) || (returns > 0 && field.name == "x-delivery-count");
-    if (!replaced) headers.copy(field);
+  if (is_own) {
+    Result<Properties> parsed = Properties::parse(message.properties());
+    if (!parsed) return message.properties();
+    shown = *parsed;
+    for (const TableField& field : parsed->headers.value_or(TableView()).items()) {
+      bool replaced =
+          (died && is_about_death(field.name)) || (returns > 0 && field.name == "x-delivery-count");
+      if (!replaced) headers.copy(field);
+    }
+  } else {
+    shown = from_common(formats, message.format(), message.properties(), headers);
+    shown.delivery_mode = message.persistent() ? delivery_mode_persistent : delivery_mode_transient;
   }
   if (returns > 0) headers.add("x-delivery-count", std::int64_t{returns});
   if (died) {
     add_deaths(headers, message);
-    parsed->expiration.reset();
+    shown.expiration.reset();
   }
-  parsed->headers = headers.view();
-  scratch = parsed->encode();
+  if (is_own || !headers.empty()) shown.headers = headers.view();
+  scratch = shown.encode();
+  return scratch;
+}
+
+Bytes shown_properties(const broker::LiveRecord& record, const broker::Formats& formats,
+                       ByteVector& scratch) {
+  if (record.format() == amqp_format) return record.properties();
+  TableWriter headers;
+  Properties shown = from_common(formats, record.format(), record.properties(), headers);
+  if (!headers.empty()) shown.headers = headers.view();
+  scratch = shown.encode();
   return scratch;
 }
 

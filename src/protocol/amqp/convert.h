@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <string_view>
 
+#include "broker/api.h"
 #include "broker/message.h"
 #include "broker/value.h"
 #include "protocol/amqp/table.h"
@@ -20,6 +21,9 @@ inline constexpr broker::Format amqp_format{1};
 // A broker::HeaderReader: the headers table. Properties that do not parse have no headers.
 void read_headers(Bytes properties, const broker::HeaderVisitor& visit);
 
+// A broker::CommonReader.
+broker::CommonProperties read_common(Bytes properties);
+
 // Integers of every letter become one type; what has no common type stays opaque.
 broker::Value to_common(const FieldValue& value);
 
@@ -30,6 +34,9 @@ ByteVector without_foreign_letters(TableView table);
 
 // The properties to show to a receiver. `returns`: how often the message came back, 0 to show
 // nothing. The result points into the message or into `scratch`.
-Bytes shown_properties(const broker::Message& message, std::uint32_t returns, ByteVector& scratch);
+Bytes shown_properties(const broker::Message& message, std::uint32_t returns,
+                       const broker::Formats& formats, ByteVector& scratch);
+Bytes shown_properties(const broker::LiveRecord& record, const broker::Formats& formats,
+                       ByteVector& scratch);
 
 }  // namespace wharf::amqp

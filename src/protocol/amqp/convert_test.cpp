@@ -41,14 +41,58 @@ std::string headers_of(Bytes properties) {
 TEST(ShownProperties, AreTheOriginalBytes) {
   ByteVector scratch;
   Message message = message_with({.content_type = "a/b", .expiration = "10"});
-  Bytes shown = shown_properties(message, 0, scratch);
+  Bytes shown = shown_properties(message, 0, {}, scratch);
   EXPECT_EQ(shown.data(), message.properties().data());
   EXPECT_EQ(shown.size(), message.properties().size());
 }
 
-TEST(ShownProperties, OfAnotherProtocolAreEmpty) {
+constexpr broker::Format other_format{9};
+
+// Another protocol, whose properties are a text that is its type, and one header.
+broker::Formats with_other() {
+  broker::Formats formats;
+  formats.add(
+      other_format,
+      [](Bytes, const broker::HeaderVisitor& visit) {
+        visit("n", std::int64_t{7});
+        visit("blob", broker::Blob{"b"});
+        visit("twice", std::string("one"));
+        visit(std::string(300, 'x'), std::string("name too long"));
+      },
+      [](Bytes) {
+        static const std::string long_id(300, 'i');
+        broker::CommonProperties common;
+        common.reply_to = "_INBOX.1";
+        common.content_type = "a/b";
+        common.correlation_id = long_id;
+        common.timestamp = WallTime(std::chrono::seconds(5));
+        return common;
+      });
+  return formats;
+}
+
+TEST(ShownProperties, OfAnotherProtocolAreWhatBothKnow) {
   ByteVector scratch;
-  EXPECT_TRUE(shown_properties(message_with({}, {}, broker::Format(9)), 3, scratch).empty());
+  Message message = message_with({}, {}, other_format);
+  Result<Properties> shown = Properties::parse(shown_properties(message, 3, with_other(), scratch));
+  ASSERT_TRUE(shown.has_value());
+  EXPECT_EQ(shown->reply_to, "_INBOX.1");
+  EXPECT_EQ(shown->content_type, "a/b");
+  EXPECT_EQ(shown->timestamp, 5U);
+  EXPECT_EQ(shown->delivery_mode, 1);
+  EXPECT_FALSE(shown->correlation_id.has_value());
+  std::vector<std::string_view> names;
+  for (const TableField& field : shown->headers->items()) names.push_back(field.name);
+  EXPECT_EQ(names, (std::vector<std::string_view>{"correlation_id", "n", "blob", "twice",
+                                                  "x-delivery-count"}));
+}
+
+TEST(ShownProperties, OfAFormatThatNobodyKnowsAreEmpty) {
+  ByteVector scratch;
+  Message message = message_with({.type = "t"}, {}, other_format);
+  Result<Properties> shown =
+      Properties::parse(shown_properties(message, 0, broker::Formats(), scratch));
+  EXPECT_EQ(*shown, Properties{.delivery_mode = 1});
 }
 
 TEST(ShownProperties, CountReturns) {
@@ -57,7 +101,7 @@ TEST(ShownProperties, CountReturns) {
   headers.add("x-delivery-count", "forged"sv);
   headers.add("n", std::int8_t{1});
   Message message = message_with({.headers = headers.view()});
-  EXPECT_EQ(headers_of(shown_properties(message, 2, scratch)),
+  EXPECT_EQ(headers_of(shown_properties(message, 2, {}, scratch)),
             "{\"n\": b 1, \"x-delivery-count\": l 2}");
 }
 
@@ -70,7 +114,7 @@ TEST(ShownProperties, TellOfDeathsInRabbitShape) {
   headers.add("mine", true);
   Message message = message_with({.headers = headers.view(), .expiration = "60000"}, deaths);
   ByteVector scratch;
-  Bytes shown = shown_properties(message, 0, scratch);
+  Bytes shown = shown_properties(message, 0, {}, scratch);
   EXPECT_FALSE(Properties::parse(shown)->expiration.has_value());
   EXPECT_EQ(headers_of(shown),
             "{\"mine\": t true, "

@@ -188,6 +188,20 @@ class FakeCore final : public Core {
     return published;
   }
 
+  // Live messages are heard by nobody here.
+  Outcome<LivePublished> publish_live(SessionId, const LiveMessage&,
+                                      const PublishOptions&) override {
+    return LivePublished();
+  }
+  Outcome<void> listen(SessionId, const ListenSpec&) override { return {}; }
+  void unlisten(SessionId, ConsumerId) override {}
+  void fence(SessionId session, RequestId request) override { reply(session, request, Done{}); }
+  void take_live(SessionId, LiveMail& mail) override { mail.clear(); }
+  void set_slow(SessionId, bool) override {}
+  std::uint32_t count_listeners(VhostId, Room, std::string_view) const override { return 0; }
+  void each_name(VhostId, Room, const NameVisitor&) const override {}
+  std::uint32_t count_patterns(VhostId, Room) const override { return 0; }
+
   bool send(SessionId to, ConsumerId consumer, const Message& message) override {
     if (!sessions_.contains(to)) return false;
     tell(to, Direct{consumer, message});
@@ -359,6 +373,7 @@ class FakeCore final : public Core {
     if (token) receipt(session, {*token, true});
   }
 
+  const Formats& formats() const override { return no_formats_; }
   const auth::Access& access() const override { return access_rules; }
   const Clock& clock() const override { return time; }
   Random& random() override { return random_; }
@@ -564,6 +579,7 @@ class FakeCore final : public Core {
   std::vector<std::pair<SessionId, Event>> held_replies_;
   std::uint64_t last_session_ = 0;
   std::uint64_t last_queue_ = 0;
+  Formats no_formats_;
   SeededRandom random_{7};
 };
 

@@ -63,6 +63,7 @@ void AmqpSession::on_wake(Chain& out) {
       std::visit([&](auto& what) { on_event(what, out); }, event);
     }
     events_.clear();
+    if (attached()) take_live(out);
   }
   end_turn(out);
   note_output(out.size() != size_before);
@@ -339,11 +340,25 @@ void AmqpSession::on_event(broker::Alarm& event, Chain& out) {
 }
 
 // Nothing holds back those who answer, so an asker that does not read loses answers instead.
+bool AmqpSession::has_room_for_answers(const Chain& out) const {
+  return std::max(host_.unsent_bytes(), out.size()) <= 4 * link_.options.output_high;
+}
+
 void AmqpSession::on_event(broker::Direct& event, Chain& out) {
   if (phase_ != Phase::running) return;
   Consumer* consumer = link_.find_consumer(event.consumer);
-  bool too_much = std::max(host_.unsent_bytes(), out.size()) > 4 * link_.options.output_high;
-  if (consumer && !too_much) consumer->channel->on_direct(*consumer, event.message, out);
+  if (!consumer || !has_room_for_answers(out)) return;
+  consumer->channel->on_direct(*consumer, event.message, out);
+}
+
+void AmqpSession::take_live(Chain& out) {
+  link_.core.take_live(link_.session, live_);
+  for (const broker::LiveItem& item : live_.items) {
+    Consumer* consumer = link_.find_consumer(item.consumer);
+    if (phase_ != Phase::running || !consumer || !has_room_for_answers(out)) continue;
+    consumer->channel->on_live(*consumer, *item.record, out);
+  }
+  live_.clear();
 }
 
 void AmqpSession::on_event(broker::Evicted& event, Chain& out) {
