@@ -59,7 +59,7 @@ Unit match_unit(std::string_view pattern, char byte) {
 }  // namespace
 
 bool glob_matches(std::string_view pattern, std::string_view text) {
-  // As Redis has it: a name of no bytes is only matched by a pattern of none.
+  // A name of no bytes is only matched by a pattern of none.
   if (text.empty()) return pattern.empty();
   std::size_t at = 0;
   std::size_t next = 0;

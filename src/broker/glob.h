@@ -1,4 +1,4 @@
-// broker/glob.h: Redis's globs over bytes (https://redis.io/docs/latest/commands/psubscribe/):
+// broker/glob.h: globs over bytes, as pub/sub servers have them:
 // `*` any run, `?` one byte, `[abc]`, `[a-z]`, `[^a]` one of a set, `\x` x itself. An unclosed set
 // ends with the pattern; `[]` matches nothing, `[^]` anything; a reversed range is turned round.
 // Cost: linear in pattern * text at worst, without recursion.

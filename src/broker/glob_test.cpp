@@ -13,7 +13,7 @@ struct Case {
   bool matches;
 };
 
-TEST(Glob, AsRedisHasThem) {
+TEST(Glob, EveryForm) {
   for (auto [pattern, text, matches] : {
            Case{"", "", true},
            Case{"", "a", false},

@@ -60,7 +60,7 @@ struct LivePublished {
   std::uint32_t listeners = 0;  // subscriptions that hear it; of a group one
   std::uint32_t queues = 0;     // that take it
   std::uint32_t receipts = 0;   // to expect, if they were asked for
-  bool slow = false;            // one that hears it is behind: the sender does well to pause a moment
+  bool slow = false;            // one that hears it is behind: the sender should pause a moment
 };
 
 // A live message as it lies in a block: this, then name, properties and body.

@@ -51,8 +51,7 @@ LiveTable::~LiveTable() = default;
 
 // ---- coming and going
 
-void LiveTable::add(SessionId session, VhostId vhost, SessionState* local,
-                    const ListenSpec& spec) {
+void LiveTable::add(SessionId session, VhostId vhost, SessionState* local, const ListenSpec& spec) {
   if (answers_.empty()) answers_.resize(answers_size);
   std::unique_ptr<LivePeer>& peer = peers_[session];
   if (!peer) {

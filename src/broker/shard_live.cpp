@@ -1,5 +1,5 @@
-// Live messages: matched where they are published, copied once, and handed to the mailboxes of those
-// who listen; for other shards they are collected and go as one piece of mail a turn.
+// Live messages: matched where they are published, copied once, and handed to the mailboxes of
+// those who listen; for other shards they are collected and go as one piece of mail a turn.
 #include <algorithm>
 #include <array>
 
@@ -29,8 +29,8 @@ Outcome<void> Shard::listen(SessionId session, const ListenSpec& spec) {
   std::string scratch;
   std::string_view text = text_of_spec(spec, scratch);
   if (!setup_.access->authorize(state->who, Verb::read, state->vhost, text)) {
-    return std::unexpected(Failure{Fault{Errc::refused, 0, "no right to read"},
-                                   Resource::queue, std::string(text), Verb::read});
+    return std::unexpected(Failure{Fault{Errc::refused, 0, "no right to read"}, Resource::queue,
+                                   std::string(text), Verb::read});
   }
   live_.add(session, state->vhost, state, spec);
   note_shard(session, setup_.index);
@@ -54,7 +54,9 @@ void Shard::set_slow(SessionId session, bool is_slow) {
   }
 }
 
-void Shard::on(ListenAt& message) { live_.add(message.session, message.vhost, nullptr, message.spec); }
+void Shard::on(ListenAt& message) {
+  live_.add(message.session, message.vhost, nullptr, message.spec);
+}
 void Shard::on(UnlistenAt& message) { live_.remove(message.session, message.consumer); }
 void Shard::on(SlowAt& message) { live_.set_slow(message.session, message.is_slow); }
 

@@ -35,9 +35,12 @@ class Session : public EventListener {
   }
   LivePublished publish(std::string_view name, std::string_view body) {
     Bytes properties = bytes_of("props");
-    auto published = core_.publish_live(
-        id_, {.name = name, .format = test_format, .properties = {&properties, 1}, .body = bytes_of(body)},
-        {.receipt = 7});
+    auto published = core_.publish_live(id_,
+                                        {.name = name,
+                                         .format = test_format,
+                                         .properties = {&properties, 1},
+                                         .body = bytes_of(body)},
+                                        {.receipt = 7});
     return published.value();
   }
   // "consumer:name:properties:body" of each.
@@ -140,9 +143,7 @@ TEST_F(ShardLive, OneOfAGroupHearsEachMessage) {
   broker.turn();
   for (int i = 0; i < 300; ++i) EXPECT_EQ(near.publish("a", "x").listeners, 1U);
   broker.turn();
-  auto count = [](const std::string& text, char who) {
-    return std::ranges::count(text, who);
-  };
+  auto count = [](const std::string& text, char who) { return std::ranges::count(text, who); };
   std::string here = near.heard();
   std::string there = far.heard();
   EXPECT_GT(count(here, '1'), 50);

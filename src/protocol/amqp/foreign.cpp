@@ -20,12 +20,16 @@ struct HeaderWriter {
   void operator()(std::int64_t value) const { headers.add(name, value); }
   void operator()(double value) const { headers.add(name, value); }
   void operator()(const std::string& value) const { headers.add(name, std::string_view(value)); }
-  void operator()(const broker::Blob& value) const { headers.add(name, Blob{bytes_of(value.bytes)}); }
+  void operator()(const broker::Blob& value) const {
+    headers.add(name, Blob{bytes_of(value.bytes)});
+  }
   void operator()(WallTime value) const {
     auto seconds = std::chrono::duration_cast<std::chrono::seconds>(value.time_since_epoch());
     headers.add(name, Timestamp{static_cast<std::uint64_t>(seconds.count())});
   }
-  void operator()(const broker::Opaque& value) const { headers.add(name, Blob{bytes_of(value.bytes)}); }
+  void operator()(const broker::Opaque& value) const {
+    headers.add(name, Blob{bytes_of(value.bytes)});
+  }
 };
 
 }  // namespace
