@@ -63,12 +63,11 @@ void Client::overhear_method(std::uint16_t number, const amqp::Method& method) {
   switch (method.id) {
     case amqp::BasicAck::id: {
       auto ack = decode<amqp::BasicAck>(method);
-      for (auto& [publish, unconfirmed] : channel->unconfirmed) {
-        bool covered = ack.multiple ? publish <= ack.delivery_tag : publish == ack.delivery_tag;
-        if (!covered || std::exchange(unconfirmed.left, true)) continue;
-        shadow_.confirm_leaves(unconfirmed.message);
-      }
-      return;
+      return overhear_confirm(*channel, ack.delivery_tag, ack.multiple, true);
+    }
+    case amqp::BasicNack::id: {
+      auto nack = decode<amqp::BasicNack>(method);
+      return overhear_confirm(*channel, nack.delivery_tag, nack.multiple, false);
     }
     case amqp::TxCommitOk::id:
       return shadow_.commit_leaves(channel->uid);
@@ -79,6 +78,15 @@ void Client::overhear_method(std::uint16_t number, const amqp::Method& method) {
       return shadow_.releasing(channel->uid);
     default:
       return;
+  }
+}
+
+// What was refused is answered: a later confirm of many does not speak of it.
+void Client::overhear_confirm(Channel& channel, std::uint64_t tag, bool multiple, bool accepted) {
+  for (auto& [publish, unconfirmed] : channel.unconfirmed) {
+    bool covered = multiple ? publish <= tag : publish == tag;
+    if (!covered || std::exchange(unconfirmed.left, true)) continue;
+    if (accepted) shadow_.confirm_leaves(unconfirmed.message);
   }
 }
 
