@@ -252,8 +252,20 @@ void Shadow::releasing(ChannelUid uid) {
 }
 
 void Shadow::closed_by_broker(ChannelUid uid) {
+  forget_unread(channels_[uid]);
   releasing(uid);
   channels_[uid].deaf = true;
+}
+
+// What it said last may have been heard, or not.
+void Shadow::forget_unread(Channel& channel) {
+  channel.unread_messages.clear();
+  for (CopyId id : channel.unread_settles) {
+    if (copies_[id].settled != Settled::told) continue;
+    copies_[id].settled = Settled::no;
+    copies_[id].may_be_gone = true;
+  }
+  channel.unread_settles.clear();
 }
 
 void Shadow::channel_ended(ChannelUid uid) {
@@ -264,11 +276,7 @@ void Shadow::channel_ended(ChannelUid uid) {
     Message& message = messages_[id - 1];
     if (message.state == Sending::in_transaction) message.state = Sending::rolled_back;
   }
-  for (CopyId id : channel.unread_settles) {
-    if (copies_[id].settled != Settled::told) continue;
-    copies_[id].settled = Settled::no;
-    copies_[id].may_be_gone = true;
-  }
+  forget_unread(channel);
   releasing(uid);
   for (QueueIndex queue : channel.auto_ack) {
     forget(queues_[queue]);

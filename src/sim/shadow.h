@@ -195,6 +195,7 @@ class Shadow {
   void check_synced(const Message& message);
   void own(MessageId message, bool safe);
   void make_settles_safe(Channel& channel, MessageId confirmed);
+  void forget_unread(Channel& channel);
   void forget(const QueueModel& queue);
   bool is_accounted_for(const Copy& copy) const;
   bool died_properly(const Copy& copy) const;
