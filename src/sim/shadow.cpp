@@ -123,13 +123,20 @@ void Shadow::make_settles_safe(Channel& channel, MessageId confirmed) {
   std::erase_if(channel.read_settles, [&](const ReadSettle& settle) {
     Copy& copy = copies_[settle.copy];
     if (copy.settled != Settled::read) return true;
-    if (settle.before > confirmed || !plan_.queues[copy.queue].durable) return false;
+    if (settle.before > confirmed || !stays_settled(copy)) return false;
     bool same_queue = std::ranges::any_of(message.copies, [&](CopyId id) {
       return copies_[id].queue == copy.queue && !copies_[id].may_be_gone;
     });
     if (same_queue) copy.settled = Settled::safe;
     return same_queue;
   });
+}
+
+// Once its settling is on disk. What was refused leaves its queue when the dead letter is safe, and
+// that may be in another log, or wait until the message has been fetched.
+bool Shadow::stays_settled(const Copy& copy) const {
+  const QueuePlan& queue = plan_.queues[copy.queue];
+  return queue.durable && !(copy.refused && queue.dead_letter_exchange);
 }
 
 void Shadow::transaction_sent(ChannelUid uid) {
@@ -148,9 +155,9 @@ void Shadow::transaction_done(ChannelUid uid, bool committed) {
   }
   channel.transaction.clear();
   for (CopyId id : channel.transaction_settles) {
-    if (committed && copies_[id].settled != Settled::no &&
-        plan_.queues[copies_[id].queue].durable) {
-      copies_[id].settled = Settled::safe;
+    Copy& copy = copies_[id];
+    if (committed && copy.settled != Settled::no && stays_settled(copy)) {
+      copy.settled = Settled::safe;
     }
   }
   channel.transaction_settles.clear();
