@@ -125,7 +125,9 @@ void Shadow::make_settles_safe(Channel& channel, MessageId confirmed) {
     if (copy.settled != Settled::read) return true;
     if (settle.before > confirmed || !stays_settled(copy)) return false;
     bool same_queue = std::ranges::any_of(message.copies, [&](CopyId id) {
-      return copies_[id].queue == copy.queue && !copies_[id].may_be_gone;
+      // A dead letter follows when it does, and the confirm says nothing of it.
+      const Copy& other = copies_[id];
+      return other.queue == copy.queue && other.path.empty() && !other.may_be_gone;
     });
     if (same_queue) copy.settled = Settled::safe;
     return same_queue;
