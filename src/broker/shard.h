@@ -187,7 +187,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void fail_waiting();
   void run_dead_letters();
   void report_unused();
-  bool send_dead_letter(const DeadLetter& letter);
+  void send_dead_letter(const DeadLetter& letter);
 
   // ---- the catalog
   void apply(const Change& change);
