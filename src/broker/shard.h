@@ -208,7 +208,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void fail_waiting();
   void run_dead_letters();
   void report_unused();
-  bool send_dead_letter(const DeadLetter& letter);
+  void send_dead_letter(const DeadLetter& letter);
 
   // ---- live messages
   bool may_write_name(SessionState& state, std::string_view name);

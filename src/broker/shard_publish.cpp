@@ -97,7 +97,8 @@ std::uint32_t Shard::distribute_remote(const Message& message, const Waiter& wai
 }
 
 // One append for all queues of this shard that must have the message on disk: a record is stored
-// once. False when the log had no room for it: then no queue has it, and the waiter was told so.
+// once. False when the log did not take it (failed, or it is too large): then no queue has it, and
+// the waiter was told so.
 bool Shard::place(const Message& message, std::span<const QueueId> queues, const Waiter& waiter) {
   bool refused = false;
   admitted_.clear();
@@ -149,7 +150,11 @@ void Shard::notify(const Waiter& waiter, bool stored) {
   if (const auto* receipt = std::get_if<ReceiptTo>(&waiter)) {
     tell(receipt->session, Receipt{receipt->token, stored});
   } else if (const auto* transfer = std::get_if<TransferTo>(&waiter)) {
-    send_to(transfer->shard, TransferStored{transfer->transfer});
+    // Refused is done with as well. A log that has failed may have it or not: the record stays in
+    // transfer, and is in its queue again after the next start.
+    if (stored || !store_->failed()) {
+      send_to(transfer->shard, TransferStored{transfer->transfer});
+    }
   }
 }
 
@@ -187,20 +192,16 @@ void Shard::dead_letter(QueueId queue, std::optional<RecordRef> record, const Me
 }
 
 void Shard::run_dead_letters() {
-  std::vector<DeadLetter> dead = std::exchange(dead_, {});
-  for (DeadLetter& letter : dead) {
-    if (!send_dead_letter(letter)) dead_.push_back(std::move(letter));
-  }
+  for (const DeadLetter& letter : std::exchange(dead_, {})) send_dead_letter(letter);
 }
 
 // A copy goes out; the record leaves its queue when the copy is safe. Copies for this shard's own
 // queues stand in the log before the settle of the record, so nothing is waited for; copies for
-// other shards are in other logs, and the record stays until they answer. False when the log has no
-// room now.
-bool Shard::send_dead_letter(const DeadLetter& letter) {
+// other shards are in other logs, and the record stays until they answer.
+void Shard::send_dead_letter(const DeadLetter& letter) {
   Queue* queue = find_local(letter.queue);
   const QueueEntry* entry = catalog_.find_queue(letter.queue);
-  if (!queue || !entry) return true;
+  if (!queue || !entry) return;
   Message dead =
       make_dead_letter(letter.message, queue->spec(), letter.reason, setup_.clock->wall());
   std::uint32_t remote = 0;
@@ -211,7 +212,9 @@ bool Shard::send_dead_letter(const DeadLetter& letter) {
       return target_entry && is_dead_letter_cycle(deaths, target_entry->spec.name);
     });
     select_local();
-    if (!local_queues_.empty() && !place(dead, local_queues_, {})) return false;
+    bool stored = local_queues_.empty() || place(dead, local_queues_, {});
+    // The record stays in transfer until the next start, as in notify.
+    if (!stored && store_->failed()) return;
     std::uint64_t transfer = next_transfer_++;
     Waiter waiter;
     if (letter.record) waiter = TransferTo{setup_.index, transfer};
@@ -221,7 +224,6 @@ bool Shard::send_dead_letter(const DeadLetter& letter) {
     }
   }
   if (letter.record && remote == 0) queue->dead_lettered(*letter.record);
-  return true;
 }
 
 void Shard::on(TransferStored& message) {

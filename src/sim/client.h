@@ -114,7 +114,7 @@ class Client {
   };
   struct Unconfirmed {
     MessageId message = 0;
-    bool left = false;  // the broker has written the confirm
+    bool left = false;  // the broker has written its answer
   };
   // A message on its way in.
   struct Incoming {
@@ -170,6 +170,8 @@ class Client {
 
   // ---- client_overhear.cpp
   void overhear_method(std::uint16_t number, const amqp::Method& method);
+  void overhear_close(const Channel& channel, const amqp::Method& method);
+  void overhear_confirm(Channel& channel, std::uint64_t tag, bool multiple, bool accepted);
   void overhear_message(Channel& channel, const Incoming& incoming);
   std::optional<DeliveryFacts> read_content(const Incoming& incoming);
 

@@ -54,7 +54,7 @@ void Client::overhear(Bytes output) {
 
 void Client::overhear_method(std::uint16_t number, const amqp::Method& method) {
   if (method.id == amqp::ConnectionClose::id || method.id == amqp::ConnectionCloseOk::id) {
-    for (auto& [each_number, each] : channels_) shadow_.closed_by_broker(each.uid);
+    for (auto& [each_number, each] : channels_) overhear_close(each, method);
   }
   Channel* channel = find(number);
   if (!channel) return;
@@ -63,22 +63,37 @@ void Client::overhear_method(std::uint16_t number, const amqp::Method& method) {
   switch (method.id) {
     case amqp::BasicAck::id: {
       auto ack = decode<amqp::BasicAck>(method);
-      for (auto& [publish, unconfirmed] : channel->unconfirmed) {
-        bool covered = ack.multiple ? publish <= ack.delivery_tag : publish == ack.delivery_tag;
-        if (!covered || std::exchange(unconfirmed.left, true)) continue;
-        shadow_.confirm_leaves(unconfirmed.message);
-      }
-      return;
+      return overhear_confirm(*channel, ack.delivery_tag, ack.multiple, true);
+    }
+    case amqp::BasicNack::id: {
+      auto nack = decode<amqp::BasicNack>(method);
+      return overhear_confirm(*channel, nack.delivery_tag, nack.multiple, false);
     }
     case amqp::TxCommitOk::id:
       return shadow_.commit_leaves(channel->uid);
     case amqp::ChannelClose::id:
     case amqp::ChannelCloseOk::id:
-      return shadow_.closed_by_broker(channel->uid);
+      return overhear_close(*channel, method);
     case amqp::BasicRecoverOk::id:
       return shadow_.releasing(channel->uid);
     default:
       return;
+  }
+}
+
+void Client::overhear_close(const Channel& channel, const amqp::Method& method) {
+  // Who asked to be closed was heard to the end.
+  bool asked = method.id == amqp::ConnectionCloseOk::id || method.id == amqp::ChannelCloseOk::id;
+  if (asked) shadow_.channel_synced(channel.uid);
+  shadow_.closed_by_broker(channel.uid);
+}
+
+// What was refused is answered: a later confirm of many does not speak of it.
+void Client::overhear_confirm(Channel& channel, std::uint64_t tag, bool multiple, bool accepted) {
+  for (auto& [publish, unconfirmed] : channel.unconfirmed) {
+    bool covered = multiple ? publish <= tag : publish == tag;
+    if (!covered || std::exchange(unconfirmed.left, true)) continue;
+    if (accepted) shadow_.confirm_leaves(unconfirmed.message);
   }
 }
 

@@ -123,13 +123,22 @@ void Shadow::make_settles_safe(Channel& channel, MessageId confirmed) {
   std::erase_if(channel.read_settles, [&](const ReadSettle& settle) {
     Copy& copy = copies_[settle.copy];
     if (copy.settled != Settled::read) return true;
-    if (settle.before > confirmed || !plan_.queues[copy.queue].durable) return false;
+    if (settle.before > confirmed || !stays_settled(copy)) return false;
     bool same_queue = std::ranges::any_of(message.copies, [&](CopyId id) {
-      return copies_[id].queue == copy.queue && !copies_[id].may_be_gone;
+      // A dead letter follows when it does, and the confirm says nothing of it.
+      const Copy& other = copies_[id];
+      return other.queue == copy.queue && other.path.empty() && !other.may_be_gone;
     });
     if (same_queue) copy.settled = Settled::safe;
     return same_queue;
   });
+}
+
+// Once its settling is on disk. What was refused leaves its queue when the dead letter is safe, and
+// that may be in another log, or wait until the message has been fetched.
+bool Shadow::stays_settled(const Copy& copy) const {
+  const QueuePlan& queue = plan_.queues[copy.queue];
+  return queue.durable && !(copy.refused && queue.dead_letter_exchange);
 }
 
 void Shadow::transaction_sent(ChannelUid uid) {
@@ -148,9 +157,9 @@ void Shadow::transaction_done(ChannelUid uid, bool committed) {
   }
   channel.transaction.clear();
   for (CopyId id : channel.transaction_settles) {
-    if (committed && copies_[id].settled != Settled::no &&
-        plan_.queues[copies_[id].queue].durable) {
-      copies_[id].settled = Settled::safe;
+    Copy& copy = copies_[id];
+    if (committed && copy.settled != Settled::no && stays_settled(copy)) {
+      copy.settled = Settled::safe;
     }
   }
   channel.transaction_settles.clear();
@@ -252,8 +261,20 @@ void Shadow::releasing(ChannelUid uid) {
 }
 
 void Shadow::closed_by_broker(ChannelUid uid) {
+  forget_unread(channels_[uid]);
   releasing(uid);
   channels_[uid].deaf = true;
+}
+
+// What it said last may have been heard, or not.
+void Shadow::forget_unread(Channel& channel) {
+  channel.unread_messages.clear();
+  for (CopyId id : channel.unread_settles) {
+    if (copies_[id].settled != Settled::told) continue;
+    copies_[id].settled = Settled::no;
+    copies_[id].may_be_gone = true;
+  }
+  channel.unread_settles.clear();
 }
 
 void Shadow::channel_ended(ChannelUid uid) {
@@ -264,11 +285,7 @@ void Shadow::channel_ended(ChannelUid uid) {
     Message& message = messages_[id - 1];
     if (message.state == Sending::in_transaction) message.state = Sending::rolled_back;
   }
-  for (CopyId id : channel.unread_settles) {
-    if (copies_[id].settled != Settled::told) continue;
-    copies_[id].settled = Settled::no;
-    copies_[id].may_be_gone = true;
-  }
+  forget_unread(channel);
   releasing(uid);
   for (QueueIndex queue : channel.auto_ack) {
     forget(queues_[queue]);

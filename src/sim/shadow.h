@@ -194,7 +194,9 @@ class Shadow {
   void check_order(const DeliveryFacts& facts, const Message& message, const Copy& copy);
   void check_synced(const Message& message);
   void own(MessageId message, bool safe);
+  bool stays_settled(const Copy& copy) const;
   void make_settles_safe(Channel& channel, MessageId confirmed);
+  void forget_unread(Channel& channel);
   void forget(const QueueModel& queue);
   bool is_accounted_for(const Copy& copy) const;
   bool died_properly(const Copy& copy) const;

@@ -64,6 +64,7 @@ class World {
   void reopen();
   void flip_a_bit();
   void heal();
+  void restart_failed();
 
   // ---- the end
   void work();

@@ -18,6 +18,7 @@ void World::drain() {
     if (connections_[i]) hang_up(i);
   }
   settle_down(settle_patience);
+  if (!failed()) restart_failed();
   if (!failed() && chance_.permille(700)) restart(static_cast<Restart>(chance_.below(3)));
   if (failed()) return;
 

@@ -11,6 +11,8 @@ constexpr Duration settle_patience = std::chrono::seconds(15);
 
 void World::maybe_fail() {
   if (healed_at_ && *healed_at_ <= clock_.now()) heal();
+  if (!healed_at_) restart_failed();
+  if (failed()) return;
   const FaultRates& rates = plan_.faults;
   std::uint64_t point = chance_.below(100'000);
   auto hit = [&](std::uint32_t rate) {
@@ -55,11 +57,15 @@ void World::break_disk(bool broken) {
       clock_.now() + chance_.between(std::chrono::milliseconds(1), std::chrono::seconds(20));
 }
 
-// A shard whose log has failed stays so until it is started again.
 void World::heal() {
   healed_at_.reset();
   for (broker::ShardIndex i = 0; i < broker_.count(); ++i) broker_.disk(i).repair();
   trace_.note("disks are mended");
+}
+
+// A shard whose log has failed stays so until it is started again. It may fail after the disk is
+// mended, when the write that was refused is answered.
+void World::restart_failed() {
   if (broker_.any_failed()) restart(chance_.coin() ? Restart::kill : Restart::power_cut);
 }
 
