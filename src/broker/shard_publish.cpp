@@ -17,7 +17,7 @@ constexpr std::size_t may_write_kept_max = 256;
 
 // Publishes on their way to other shards: above this, those who publish more of them wait until
 // half of it is taken.
-constexpr std::uint64_t mail_bytes_high = 8 << 20;
+constexpr std::uint64_t mail_bytes_high = 2 << 20;
 
 // What a publish takes up on its way: the record and, about, what stands around it.
 std::uint64_t mail_size(const Message& message) {

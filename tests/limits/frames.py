@@ -204,7 +204,7 @@ def malformed_behind_the_end(rig):
 def torn(rig):
     """Connections that end in the middle of a frame, at every state and every octet of it."""
     whole = frame(METHOD, 1, struct.pack(">HHH", 50, 10, 0) + b"\x04torn\x00" + struct.pack(">I", 0))
-    step = rig.size(7, 1)
+    step = rig.size(3, 1)
     with Broker(rig) as broker, Bystander(broker):
         quiet, before, count = broker.connections(), broker.resident(), 0
         for state in BEFORE + RUNNING + DISCARDING:
@@ -227,7 +227,7 @@ def mutated(rig):
              + frame(BODY, 1, b"hello") + method_frame(1, "basic.ack", 1, 0) + method_frame(1, "confirm.select", 0)
              + method_frame(1, "channel.close", 0, "", 0, 0) + method_frame(0, "connection.close", 0, "", 0, 0))
     with Broker(rig) as broker, Bystander(broker):
-        quiet, before, count = broker.connections(), broker.resident(), rig.size(300, 10_000)
+        quiet, before, count = broker.connections(), broker.resident(), rig.size(1000, 10_000)
         for _ in range(count):
             raw = bring(broker, logged_in)
             bad = bytearray(sound)

@@ -145,7 +145,7 @@ class Bystander:
     """Works on a connection of its own, in a process of its own, while the body of the `with` makes trouble. Its work
     must go on: no error, and no round trip of more than `worst` seconds."""
 
-    def __init__(self, broker, worst=2.0, pause=0.005):
+    def __init__(self, broker, worst=2.0, pause=0.002):
         self.rig, self.worst = broker.rig, worst
         self.pipe, theirs = multiprocessing.Pipe()
         self.process = multiprocessing.Process(target=bystand, args=(broker.url, "bystander", theirs, pause),
