@@ -167,7 +167,7 @@ class Lane {
 
  private:
   using Fresh = boost::container::deque<
-      Entry, void, boost::container::deque_options<boost::container::block_size<64>>::type>;
+      Entry, void, boost::container::deque_options<boost::container::block_size<16>>::type>;
 
   LaneId id_;
   Sequence next_ = 1;

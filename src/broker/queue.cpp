@@ -100,7 +100,8 @@ Admission Queue::admit(const Message& message) {
       lane.reserve().extend(host_.store(), lane.id(), lane.next() - 1, lane.next());
       lane.note_in_store();
     }
-  } else if (admission.cold) {
+  } else if (admission.cold || host_.memory_tight()) {
+    // A lease keeps a message in memory unless the store has it, however short the queue is.
     admission.storing = Storing::spilled;
   }
   return admission;

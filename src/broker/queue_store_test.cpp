@@ -58,6 +58,22 @@ TEST_F(QueueTest, TightMemoryMakesStoredRecordsCold) {
   EXPECT_EQ(host_.memory, 0) << "leases of stored records keep no message while memory is tight";
 }
 
+TEST_F(QueueTest, TightMemoryIsNotHeldByLeasesOfTransientMessages) {
+  make();
+  ASSERT_TRUE(subscribe(alice));
+  publish_many(100);
+  ASSERT_EQ(bodies().size(), 100u);
+  std::int64_t before = host_.memory;
+  EXPECT_GT(before, 0);
+  host_.tight = true;
+  publish_many(1000);
+  ASSERT_EQ(bodies().size(), 1000u);
+  EXPECT_EQ(host_.memory, before) << "what comes from now on is leased without its message";
+  queue_->session_gone(alice);
+  ASSERT_TRUE(subscribe(bob));
+  EXPECT_EQ(bodies().size(), 1100u);
+}
+
 // What is on its way from the disk is no longer what comes next.
 TEST_F(QueueTest, FetchOvertakenByCoolingIsNotTaken) {
   make(durable());

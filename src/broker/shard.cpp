@@ -37,7 +37,8 @@ Shard::Shard(const ShardSetup& setup)
       router_(catalog_, *setup.formats),
       sessions_(setup.index, setup.count),
       alarms_(setup.count),
-      live_mail_(setup.count) {
+      live_mail_(setup.count),
+      taken_(setup.count) {
   ASSERT(setup.index < setup.count);
   ASSERT(setup.post && setup.disk && setup.clock && setup.random && setup.access && setup.formats);
 }
@@ -100,6 +101,7 @@ void Shard::restore_queues() {
 
 void Shard::begin_turn() {
   receive_mail();
+  report_taken();
   take_fetched();
   notify_durable();
   timers_->advance(setup_.clock->now(), [this](QueueId id) {
@@ -112,8 +114,10 @@ void Shard::begin_turn() {
   restate_alarm();
 }
 
+// The disk's answers are collected at the end of a turn; who waits for them has the next.
 bool Shard::has_work() const {
-  return !dirty_queues_.empty() || !dead_.empty() || !unused_.empty();
+  return !dirty_queues_.empty() || !dead_.empty() || !unused_.empty() ||
+         store_->durable_up_to() != notified_up_to_ || store_->failed() != notified_of_failure_;
 }
 
 void Shard::report_unused() {
@@ -194,7 +198,15 @@ void Shard::restate_alarm() {
 void Shard::on(AlarmAt& message) {
   Alarm before = alarm();
   alarms_[message.shard] = message.alarm;
-  if (alarm() != before) sessions_.tell_all(alarm());
+  if (alarm() == before) return;
+  sessions_.tell_all(alarm());
+  for (SessionId session : held_) tell_to_wait(session);
+}
+
+void Shard::tell_to_wait(SessionId session) {
+  Alarm alarm_and_mail = alarm();
+  alarm_and_mail.behind = true;
+  sessions_.tell(session, alarm_and_mail);
 }
 
 Alarm Shard::alarm() const {

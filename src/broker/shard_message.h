@@ -43,6 +43,11 @@ struct PublishTo {
   // The last change of the catalog that the sender had applied: the owner of a new queue may hear
   // of it later than a publisher elsewhere, and then keeps the message until it does.
   std::uint64_t order = 0;
+  ShardIndex from = 0;
+};
+// The owner has placed publishes of that many bytes, as the sender counts: it may send more.
+struct PublishesTaken {
+  std::uint64_t bytes = 0;
 };
 struct TransferStored {
   std::uint64_t transfer = 0;
@@ -220,8 +225,8 @@ struct EventFor {
 using ShardMessage =
     std::variant<PublishTo, TransferStored, SettleAt, SubscribeAt, UnsubscribeAt, GrantAt, GetAt,
                  PurgeAt, DescribeAt, RetireAt, SessionGone, CatalogAsk, Retired, QueueUnused,
-                 ChangesApplied, ApplyChanges, AlarmAt, EventFor, FindInboxAt, ListenAt, UnlistenAt,
-                 SlowAt, LiveAt, FenceAt>;
+                 ChangesApplied, ApplyChanges, AlarmAt, EventFor, FindInboxAt, PublishesTaken,
+                 ListenAt, UnlistenAt, SlowAt, LiveAt, FenceAt>;
 using ShardPost = runtime::Post<ShardMessage>;
 
 }  // namespace wharf::broker

@@ -1,6 +1,7 @@
 // Publishing: routes are known on every shard, so a message is routed where it arrives, stored once
 // on each shard that holds a queue of it, and answered for when it is on disk.
 #include <algorithm>
+#include <utility>
 
 #include "base/assert.h"
 #include "broker/dead_letter.h"
@@ -13,6 +14,15 @@ namespace {
 // Answers are remembered by exchange; a client that asks for ever new names must not fill the
 // memory.
 constexpr std::size_t may_write_kept_max = 256;
+
+// Publishes on their way to other shards: above this, those who publish more of them wait until
+// half of it is taken.
+constexpr std::uint64_t mail_bytes_high = 2 << 20;
+
+// What a publish takes up on its way: the record and, about, what stands around it.
+std::uint64_t mail_size(const Message& message) {
+  return message.record().bytes().size() + sizeof(ShardMessage) + 128;
+}
 
 }  // namespace
 
@@ -59,6 +69,7 @@ Outcome<Published> Shard::publish(SessionId session, const Message& message,
   Waiter waiter;
   if (options.receipt) waiter = ReceiptTo{session, *options.receipt};
   published.receipts = distribute(message, waiter);
+  if (mail_bytes_ > mail_bytes_high) hold(session, *state);
   return published;
 }
 
@@ -90,7 +101,8 @@ std::uint32_t Shard::distribute_remote(const Message& message, const Waiter& wai
       if (shard_of(queue) == shard) queues.push_back(queue);
     }
     if (queues.empty()) continue;
-    send_to(shard, PublishTo{message, std::move(queues), waiter, catalog_order_});
+    mail_bytes_ += mail_size(message);
+    send_to(shard, PublishTo{message, std::move(queues), waiter, catalog_order_, setup_.index});
     ++shards;
   }
   return shards;
@@ -143,6 +155,34 @@ void Shard::on(PublishTo& message) {
     early_.push_back(std::move(message));
   } else {
     place(message.message, message.queues, message.waiter);
+    taken_[message.from] += mail_size(message.message);
+  }
+}
+
+// ---- publishers do not run away from other shards
+
+void Shard::hold(SessionId session, SessionState& state) {
+  if (state.held) return;
+  state.held = true;
+  held_.push_back(session);
+  tell_to_wait(session);
+}
+
+void Shard::report_taken() {
+  for (ShardIndex shard = 0; shard < setup_.count; ++shard) {
+    if (taken_[shard] > 0) send_to(shard, PublishesTaken{std::exchange(taken_[shard], 0)});
+  }
+}
+
+void Shard::on(PublishesTaken& message) {
+  ASSERT(message.bytes <= mail_bytes_);
+  mail_bytes_ -= message.bytes;
+  if (mail_bytes_ > mail_bytes_high / 2) return;
+  for (SessionId session : std::exchange(held_, {})) {
+    SessionState* state = sessions_.find(session);
+    if (!state) continue;
+    state->held = false;
+    sessions_.tell(session, alarm());
   }
 }
 
@@ -160,6 +200,8 @@ void Shard::notify(const Waiter& waiter, bool stored) {
 
 void Shard::notify_durable() {
   storage::Lsn durable = store_->durable_up_to();
+  notified_up_to_ = durable;
+  notified_of_failure_ = store_->failed();
   while (!waiting_.empty() && waiting_.front().lsn <= durable) {
     notify(waiting_.front().waiter, true);
     waiting_.pop_front();

@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/assert.h"
+#include "server/descriptors.h"
 
 namespace wharf::server {
 
@@ -39,11 +40,25 @@ class BrokerProcess::ShardClient final : public runtime::TurnClient {
 
 class BrokerProcess::Observer final : public net::ConnectionObserver, public net::AcceptObserver {
  public:
+  explicit Observer(const Clock& clock) : clock_(clock) {}
   void on_opened(const Peer& peer) override { spdlog::debug("{} connected", peer.remote); }
   void on_ended(const Peer& peer, net::EndReason reason) override {
     spdlog::debug("{} ended: {}", peer.remote, net::to_text(reason));
   }
-  void on_refused(const char* why) override { spdlog::warn("connection turned away: {}", why); }
+  // One line a second at most: a flood of connections must not become one of lines.
+  void on_refused(const char* why) override {
+    ++refused_;
+    Instant now = clock_.now();
+    if (now < tell_refused_at_) return;
+    spdlog::warn("connections turned away: {} ({} since the last such line)", why, refused_);
+    refused_ = 0;
+    tell_refused_at_ = now + std::chrono::seconds(1);
+  }
+
+ private:
+  const Clock& clock_;
+  std::uint64_t refused_ = 0;
+  Instant tell_refused_at_{};
 };
 
 namespace {
@@ -101,7 +116,7 @@ void report_opening(std::uint32_t index, const storage::OpenReport& report) {
 }  // namespace
 
 BrokerProcess::BrokerProcess(const config::Config& config)
-    : config_(config), protocols_(make_protocols(config)), observer_(new Observer) {
+    : config_(config), protocols_(make_protocols(config)), observer_(new Observer(clock_)) {
   for (std::uint32_t i = 0; i < config.server.threads; ++i) {
     loops_.push_back(std::make_unique<runtime::Loop>(clock_));
   }
@@ -178,6 +193,17 @@ std::expected<void, std::string> BrokerProcess::open_shard(std::uint32_t index) 
 
 // ---- listeners
 
+// The configured number, or fewer where the system does not give us the descriptors.
+std::uint64_t BrokerProcess::connections_max() const {
+  std::uint64_t descriptors = raise_descriptor_limit();
+  std::uint64_t fit = connections_that_fit(descriptors, directory_->shards());
+  if (fit >= config_.net.connections_max) return config_.net.connections_max;
+  spdlog::warn(
+      "{} file descriptors leave room for {} connections, not for net.connections_max = {}",
+      descriptors, fit, config_.net.connections_max);
+  return fit;
+}
+
 std::expected<void, std::string> BrokerProcess::open_listeners() {
   for (const Entrance& entrance : protocols_.entrances) {
     tls_.emplace_back();
@@ -202,8 +228,7 @@ std::expected<void, std::string> BrokerProcess::open_listeners() {
     part.client = std::make_unique<ShardClient>(*part.shard, clock_, static_cast<std::uint32_t>(i));
     sets.push_back(part.connections.get());
   }
-  net::AcceptLimits limits{config_.net.connections_max,
-                           static_cast<int>(config_.net.accepts_per_turn_max),
+  net::AcceptLimits limits{connections_max(), static_cast<int>(config_.net.accepts_per_turn_max),
                            static_cast<int>(config_.net.backlog)};
   acceptor_ = std::make_unique<net::Acceptor>(*loops_[0], sets, limits, *observer_);
   for (std::size_t e = 0; e < protocols_.entrances.size(); ++e) {

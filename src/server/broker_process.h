@@ -53,6 +53,7 @@ class BrokerProcess {
   broker::ShardSetup setup_of(std::uint32_t index);
   std::expected<void, std::string> build_access();
   std::expected<void, std::string> open_shard(std::uint32_t index);
+  std::uint64_t connections_max() const;
   void finish_mail();
 
   const config::Config& config_;

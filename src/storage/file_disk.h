@@ -35,6 +35,9 @@ class FileHandle {
 
 class FileDisk final : public Disk {
  public:
+  // Files that it keeps open at most; a few more are open for a moment, for the work at hand.
+  static constexpr std::size_t open_files_max = 64;
+
   // Creates the directory when it is not there. Faults: locked when another process has it, io.
   static Result<std::unique_ptr<FileDisk>> open(const std::string& directory,
                                                 std::function<void()> wake);
@@ -55,7 +58,6 @@ class FileDisk final : public Disk {
  private:
   using Handle = std::shared_ptr<FileHandle>;
   enum Role : std::size_t { writer, reader, keeper, role_count };
-  static constexpr std::size_t open_files_max = 64;
 
   struct Worker {
     std::mutex mutex;
