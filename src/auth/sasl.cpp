@@ -10,7 +10,6 @@ Result<PlainLogin> parse_plain(std::string_view response) {
   std::size_t second = response.find('\0');
   if (second == std::string_view::npos) return fault(Errc::malformed, "no password in it");
   PlainLogin login{response.substr(0, second), response.substr(second + 1)};
-  if (login.user.empty()) return fault(Errc::malformed, "no user in it");
   if (login.password.find('\0') != std::string_view::npos) {
     return fault(Errc::malformed, "a NUL in the password");
   }

@@ -9,12 +9,12 @@
 namespace wharf::auth {
 
 struct PlainLogin {
-  std::string_view user;      // never empty
-  std::string_view password;  // may be empty; login refuses that
+  std::string_view user;
+  std::string_view password;
 };
 
-// NUL user NUL password. Faults: malformed; unsupported for an identity to act as (before the first
-// NUL), even the same one.
+// NUL user NUL password; either may be empty, and login refuses that. Faults: malformed;
+// unsupported for an identity to act as (before the first NUL), even the same one.
 Result<PlainLogin> parse_plain(std::string_view response);
 
 // Who the client is by EXTERNAL: the name in its verified certificate, which it may repeat.

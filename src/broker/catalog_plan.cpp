@@ -213,18 +213,6 @@ Outcome<std::vector<Change>> plan_delete_exchange(const Catalog& catalog, const 
   return changes;
 }
 
-Outcome<const ExchangeEntry*> publishable_exchange(const Catalog& catalog, const Requester& by,
-                                                   std::string_view name) {
-  auto permitted = permit(by, Verb::write, Resource::exchange, name);
-  if (!permitted) return Failed(permitted.error());
-  const ExchangeEntry* exchange = catalog.find_exchange(by.vhost, name);
-  if (!exchange) return failed(Errc::not_found, "no exchange", Resource::exchange, name);
-  if (exchange->spec.internal) {
-    return failed(Errc::not_allowed, "an internal exchange", Resource::exchange, name);
-  }
-  return exchange;
-}
-
 // ---- bindings
 
 Outcome<std::vector<Change>> plan_bind(const Catalog& catalog, const Requester& by,

@@ -74,9 +74,6 @@ Outcome<std::vector<Change>> plan_unbind(const Catalog& catalog, const Requester
 // locked.
 Outcome<const QueueEntry*> usable_queue(const Catalog& catalog, const Requester& by,
                                         std::string_view name, Verb verb);
-// For a publish. Failures: refused, not_found, not_allowed (an internal exchange).
-Outcome<const ExchangeEntry*> publishable_exchange(const Catalog& catalog, const Requester& by,
-                                                   std::string_view name);
 
 // Whether a redeclaration asks for what is there: all but OriginArguments (queues), and kind,
 // durable, auto_delete, internal and alternate (exchanges). An exclusive queue counts as not

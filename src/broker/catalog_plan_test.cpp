@@ -397,19 +397,5 @@ TEST_F(PlanTest, UsableQueue) {
                  Resource::queue, "none", Verb::read);
 }
 
-TEST_F(PlanTest, PublishableExchange) {
-  ExchangeSpec spec = exchange("inner", ExchangeKind::fanout);
-  spec.internal = true;
-  apply(PutExchange{home, spec});
-  EXPECT_EQ(publishable_exchange(catalog_, all_(), "").value()->spec.name, "");
-  EXPECT_TRUE(publishable_exchange(catalog_, Asker("", "default", "")(), ""));
-  expect_failure(publishable_exchange(catalog_, Asker(".*", "^$", ".*")(), ""), Errc::refused,
-                 Resource::exchange, default_exchange_resource, Verb::write);
-  expect_failure(publishable_exchange(catalog_, all_(), "inner"), Errc::not_allowed,
-                 Resource::exchange, "inner");
-  expect_failure(publishable_exchange(catalog_, all_(), "none"), Errc::not_found,
-                 Resource::exchange, "none");
-}
-
 }  // namespace
 }  // namespace wharf::broker

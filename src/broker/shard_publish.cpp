@@ -36,14 +36,14 @@ bool Shard::may_write(SessionState& state, std::string_view exchange) {
   return allowed;
 }
 
-// The same rules as publishable_exchange, with the answer of the permission remembered.
+// The right is asked first: who has none cannot tell what is there.
 Outcome<const ExchangeEntry*> Shard::writable_exchange(SessionState& state, std::string_view name) {
   const ExchangeEntry* exchange = catalog_.find_exchange(state.vhost, name);
   Failure failure{{}, Resource::exchange, {}, Verb::write};
-  if (!exchange) {
-    failure.fault = {Errc::not_found, 0, "no such exchange"};
-  } else if (!may_write(state, name)) {
+  if (!may_write(state, name)) {
     failure.fault = {Errc::refused, 0, "no right to write"};
+  } else if (!exchange) {
+    failure.fault = {Errc::not_found, 0, "no such exchange"};
   } else if (exchange->spec.internal) {
     failure.fault = {Errc::not_allowed, 0, "exchange is internal"};
   } else if (store_->failed()) {

@@ -14,9 +14,10 @@ need_package() {
     fi
 }
 
-for package in python3 python3-pika amqp-tools librabbitmq-dev librabbitmq-client-java libslf4j-java openssl; do
+for package in python3 python3-pika celery amqp-tools librabbitmq-dev librabbitmq-client-java libslf4j-java openssl; do
     need_package "$package"
 done
+[ -x /usr/lib/go-1.19/bin/go ] || command -v go >/dev/null || missing="$missing golang-go"
 command -v cc >/dev/null || missing="$missing gcc libc6-dev"
 command -v javac >/dev/null || missing="$missing default-jdk-headless"
 command -v node >/dev/null || missing="$missing nodejs"

@@ -20,20 +20,26 @@ import threading
 import serve
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SUITES = ("pika", "raw", "tools", "c", "node", "java")
+SUITES = ("pika", "raw", "tools", "c", "node", "java", "go", "celery", "access")
+# These start the servers that they need; they can only run beside --start.
+OWN_SERVERS = ("access",)
 
 
 class Unavailable(Exception):
     """A suite's client is not on this machine."""
 
 
-def python_with_pika():
-    """Debian's python3-pika belongs to Debian's python3, which need not be the one running this."""
+def python_with(module, package):
+    """Debian's packages belong to Debian's python3, which need not be the one running this."""
     for python in (sys.executable, "/usr/bin/python3"):
-        if subprocess.run([python, "-c", "import pika.spec"], cwd="/", capture_output=True,
+        if subprocess.run([python, "-c", f"import {module}"], cwd="/", capture_output=True,
                           check=False).returncode == 0:
             return python
-    raise Unavailable("pika is not installed")
+    raise Unavailable(f"{package} is not installed")
+
+
+def python_with_pika():
+    return python_with("pika.spec", "python3-pika")
 
 
 def need(*programs):
@@ -101,8 +107,35 @@ def command_java():
     return ["java", "-XX:TieredStopAtLevel=1", "-cp", ":".join([target, *jars]), "Suite"]
 
 
+def go_compiler():
+    """Debian's own Go, if it is there: the module's version is one that it can build."""
+    for program in ("/usr/lib/go-1.19/bin/go", "go"):
+        if shutil.which(program):
+            return program
+    raise Unavailable("go is not installed")
+
+
+def command_go():
+    program, target = go_compiler(), os.path.join(serve.CACHE, "go")
+    env = dict(os.environ, GOTOOLCHAIN="local", GOFLAGS="-mod=readonly -modcacherw", GOPATH=os.path.join(target, "path"),
+               GOCACHE=os.path.join(target, "cache"), CGO_ENABLED="0")
+    build([program, "build", "-o", os.path.join(target, "suite"), "."], cwd=os.path.join(HERE, "go"), env=env)
+    return [os.path.join(target, "suite")]
+
+
+def command_celery():
+    return [python_with("celery", "celery"), os.path.join(HERE, "celery", "run.py")]
+
+
+def command_access():
+    need("openssl", "amqp-publish")
+    return [python_with_pika(), os.path.join(HERE, "access", "run.py")]
+
+
 COMMANDS = {"pika": command_pika, "raw": command_raw, "tools": command_tools, "c": command_c,
-            "node": command_node, "java": command_java}
+            "node": command_node, "java": command_java, "go": command_go,
+            "celery": command_celery,
+            "access": command_access}
 
 
 class Tally:
@@ -132,6 +165,9 @@ def pump(stream, lines):
 
 def run_suite(suite, args, url, tally):
     """Streams the suite's lines. A suite bounds its own cases; the silence limit here is for when that fails."""
+    if suite in OWN_SERVERS and not args.start:
+        tally.line(suite, f"skip {suite}: it configures its own servers; give --start")
+        return
     try:
         command = COMMANDS[suite]()
     except Unavailable as missing:
@@ -141,6 +177,8 @@ def run_suite(suite, args, url, tally):
         tally.line(suite, f"FAIL {suite}: does not build: {error}")
         return
     command += ["--url", url, "--name", args.name, "--filter", args.filter, "--timeout", str(args.timeout)]
+    if suite in OWN_SERVERS:
+        command += ["--binary", args.binary or ""]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
     lines = queue.Queue()
     threading.Thread(target=pump, args=(process.stdout, lines), daemon=True).start()

@@ -25,8 +25,8 @@ def answers(port):
 class Wharf:
     """One `wharf serve` process. The data folder is the caller's when given, else a temporary one removed at the end."""
 
-    def __init__(self, binary, data=None, port=0, options=()):
-        self.binary, self.options = os.path.abspath(binary), list(options)
+    def __init__(self, binary, data=None, port=0, options=(), log_level="warn"):
+        self.binary, self.options, self.log_level = os.path.abspath(binary), list(options), log_level
         self.port = port or free_port()
         self.own = None if data else tempfile.mkdtemp(prefix="wharf-interop-")
         self.data = data or self.own
@@ -41,7 +41,7 @@ class Wharf:
         began = time.monotonic()
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", self.data, "--amqp-listen", f"127.0.0.1:{self.port}",
-             "--log-level", "warn", *self.options], stdin=subprocess.DEVNULL)
+             "--log-level", self.log_level, *self.options], stdin=subprocess.DEVNULL)
         while not answers(self.port):
             if self.process.poll() is not None:
                 raise RuntimeError(f"wharf ended at once with {self.process.returncode}")

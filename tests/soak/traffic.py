@@ -12,7 +12,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "interop", "lib"))
 
 # pylint: disable=wrong-import-position
-from amqp import BODY, HEAD, METHOD, Closed, Raw, frame, method_frame  # noqa: E402
+from wire import BODY, HEAD, METHOD, Closed, Raw, frame, method_frame  # noqa: E402
 from fields import content_header  # noqa: E402
 from ledger import make_body  # noqa: E402
 

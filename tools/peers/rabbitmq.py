@@ -80,17 +80,26 @@ def make_certificates(folder):
     at = lambda name: os.path.join(folder, name)
     openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "3650", "-subj", "/CN=peer test CA",
             "-keyout", at("ca.key"), "-out", at("ca.pem"))
-    for name, subject, extra in (("server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
-                                 ("client", "/CN=guest", "extendedKeyUsage=clientAuth")):
-        with open(at(name + ".ext"), "w", encoding="ascii") as file:
-            file.write(extra + "\n")
-        openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", subject,
-                "-keyout", at(name + ".key"), "-out", at(name + ".csr"))
-        openssl("x509", "-req", "-in", at(name + ".csr"), "-CA", at("ca.pem"), "-CAkey", at("ca.key"),
-                "-CAcreateserial", "-days", "3650", "-extfile", at(name + ".ext"), "-out", at(name + ".pem"))
+    make_certificate(folder, "server", "/CN=localhost", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    make_client(folder, "client", "/CN=guest")
 
 
-def write_config(folder, port, tls_port, external, extra):
+def make_client(folder, name, subject):
+    make_certificate(folder, name, subject, "extendedKeyUsage=clientAuth")
+
+
+def make_certificate(folder, name, subject, extension):
+    """NAME.pem and NAME.key, signed by the CA of that folder."""
+    at = lambda suffix: os.path.join(folder, name + suffix)
+    authority = os.path.join(folder, "ca")
+    with open(at(".ext"), "w", encoding="ascii") as file:
+        file.write(extension + "\n")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj", subject, "-keyout", at(".key"), "-out", at(".csr"))
+    openssl("x509", "-req", "-in", at(".csr"), "-CA", authority + ".pem", "-CAkey", authority + ".key",
+            "-CAcreateserial", "-days", "3650", "-extfile", at(".ext"), "-out", at(".pem"))
+
+
+def write_config(folder, port, tls_port, external, extra, advanced):
     lines = [f"listeners.tcp.1 = 127.0.0.1:{port}", "loopback_users.guest = true", "log.console = false",
              "log.file.level = info", "vm_memory_high_watermark.absolute = 1GB", "disk_free_limit.absolute = 50MB"]
     if tls_port:
@@ -109,7 +118,7 @@ def write_config(folder, port, tls_port, external, extra):
     with open(os.path.join(folder, "enabled_plugins"), "w", encoding="ascii") as file:
         file.write(f"[{plugins}].\n")
     # Both must exist and say nothing, or those under /etc would be read.
-    for name, text in (("advanced.config", "[].\n"), ("env.conf", "")):
+    for name, text in (("advanced.config", advanced + "\n"), ("env.conf", "")):
         with open(os.path.join(folder, name), "w", encoding="ascii") as file:
             file.write(text)
 
@@ -170,15 +179,16 @@ def end_process(pid, name, seconds):
         os.waitpid(pid, 0)
 
 
-def start(folder, port=0, tls_port=0, external=False, extra=()):
-    """Starts an instance and returns what `state.json` holds: pids, ports and urls."""
+def start(folder, port=0, tls_port=0, external=False, extra=(), advanced="[]."):
+    """Starts an instance and returns what `state.json` holds: pids, ports and urls. `extra` are lines of
+    rabbitmq.conf, `advanced` is the text of advanced.config, for settings that the former does not know."""
     if not server_script():
         raise RuntimeError("rabbitmq-server is not installed; run: rabbitmq.py install")
     folder = os.path.abspath(folder)
     os.makedirs(folder, exist_ok=True)
     stop(folder)
     port, epmd_port, dist_port = port or free_port(), free_port(), free_port()
-    write_config(folder, port, tls_port, external, list(extra))
+    write_config(folder, port, tls_port, external, list(extra), advanced)
     env = environment(folder, epmd_port, dist_port)
     log = open(os.path.join(folder, "start.log"), "ab")
     quiet = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "env": env, "cwd": folder,

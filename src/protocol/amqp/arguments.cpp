@@ -288,17 +288,23 @@ std::span<const std::string_view> queue_arguments(QueueKind kind) {
   return standard_arguments;
 }
 
+QueueSpec bare_queue_spec(const QueueDeclare& declare, std::string_view name) {
+  QueueSpec spec;
+  spec.name = name;
+  spec.durable = declare.durable && !declare.exclusive;
+  spec.exclusive = declare.exclusive;
+  spec.auto_delete = declare.auto_delete;
+  if (Or<TableView> table = parse_table(declare.arguments)) spec.arguments = keep(*table);
+  return spec;
+}
+
 Or<QueueSpec> to_queue_spec(const QueueDeclare& declare, std::string_view name, bool server_named,
                             std::string_view vhost) {
   Or<TableView> table = parse_table(declare.arguments);
   if (!table) return std::unexpected(std::move(table.error()));
   ArgumentReader in(*table, describe(Resource::queue, name, vhost));
-  QueueSpec spec;
-  spec.name = name;
+  QueueSpec spec = bare_queue_spec(declare, name);
   spec.kind = read_kind(in);
-  spec.durable = declare.durable && !declare.exclusive;
-  spec.exclusive = declare.exclusive;
-  spec.auto_delete = declare.auto_delete;
   if (spec.kind == QueueKind::counted) check_counted_flags(in, declare, server_named);
   read_limits(in, spec);
   read_dead_letter(in, spec);
@@ -310,7 +316,6 @@ Or<QueueSpec> to_queue_spec(const QueueDeclare& declare, std::string_view name, 
     read_standard(in, spec);
   }
   check_own(in, *table, spec.kind);
-  spec.arguments = keep(*table);
   if (in.error()) return std::unexpected(*in.error());
   return spec;
 }

@@ -21,6 +21,8 @@ Or<TableView> parse_table(Bytes bytes);
 // The arguments that a queue of that kind knows, in the order in which RabbitMQ compares them.
 std::span<const std::string_view> queue_arguments(broker::QueueKind kind);
 
+// Its name, flags and arguments, and nothing of what the arguments say.
+broker::QueueSpec bare_queue_spec(const QueueDeclare& declare, std::string_view name);
 // `name` as it will be stored; `server_named`: the client left it to the broker.
 Or<broker::QueueSpec> to_queue_spec(const QueueDeclare& declare, std::string_view name,
                                     bool server_named, std::string_view vhost);

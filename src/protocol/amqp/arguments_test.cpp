@@ -70,9 +70,7 @@ TEST(QueueArguments, ClassicIsWhatHasNoType) {
   named.add("x-queue-type", "classic"sv);
   QueueSpec wanted = spec_of(named);
   QueueSpec current = spec_of({});
-  // No difference is found, so the general text comes out.
-  EXPECT_EQ(difference(wanted, current, "/").text,
-            "inequivalent declaration of queue 'q' in vhost '/'");
+  EXPECT_FALSE(difference(wanted, current, "/"));
 }
 
 TEST(QueueArguments, DifferencesOfTypeAndValue) {
@@ -82,15 +80,14 @@ TEST(QueueArguments, DifferencesOfTypeAndValue) {
   same.add("x-expires", std::int64_t{10});
   TableWriter other;
   other.add("x-expires", std::int64_t{20});
-  EXPECT_EQ(difference(spec_of(same), spec_of(one), "/").text,
-            "inequivalent declaration of queue 'q' in vhost '/'");
-  EXPECT_EQ(difference(spec_of(other), spec_of(one), "/").text,
+  EXPECT_FALSE(difference(spec_of(same), spec_of(one), "/"));
+  EXPECT_EQ(difference(spec_of(other), spec_of(one), "/").value().text,
             "inequivalent arg 'x-expires' for queue 'q' in vhost '/': received '20' but current is "
             "'10'");
-  EXPECT_EQ(difference(spec_of(other), spec_of({}), "/").text,
+  EXPECT_EQ(difference(spec_of(other), spec_of({}), "/").value().text,
             "inequivalent arg 'x-expires' for queue 'q' in vhost '/': received the value '20' of "
             "type 'long' but current is none");
-  EXPECT_EQ(difference(spec_of({}, false), spec_of({}), "/").text,
+  EXPECT_EQ(difference(spec_of({}, false), spec_of({}), "/").value().text,
             "inequivalent arg 'durable' for queue 'q' in vhost '/': received 'false' but current "
             "is 'true'");
 }

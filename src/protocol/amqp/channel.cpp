@@ -95,6 +95,24 @@ bool Channel::is_counted(std::string_view queue) const {
   return spec && spec->kind == broker::QueueKind::counted;
 }
 
+bool Channel::may(broker::Verb verb, broker::Resource resource, std::string_view name) const {
+  bool is_default = resource == broker::Resource::exchange && name.empty();
+  return link_.core.access().authorize(link_.who, verb, link_.vhost,
+                                       is_default ? std::string_view("amq.default") : name);
+}
+
+std::unexpected<Error> Channel::first_error(broker::Verb verb, broker::Resource resource,
+                                            std::string_view name, Error last) const {
+  broker::Failure failure{{Errc::refused}, resource, std::string(name), verb};
+  if (!may(verb, resource, name)) return std::unexpected(link_.error_of(failure));
+  bool exists = resource == broker::Resource::queue
+                    ? link_.core.find_queue(link_.vhost, name) != nullptr
+                    : link_.core.find_exchange(link_.vhost, name) != nullptr;
+  if (exists) return std::unexpected(std::move(last));
+  failure.fault.code = Errc::not_found;
+  return std::unexpected(link_.error_of(failure));
+}
+
 Checked Channel::on_reply(broker::Reply& reply, Chain& out) {
   if (reply.request != pending_.id) return {};
   Pending asked = std::exchange(pending_, {});
@@ -141,6 +159,7 @@ Checked Channel::on_failure(const Pending& asked, const broker::Failure& failure
     if (Consumer* consumer = link_.find_consumer(asked.consumer)) drop_consumer(*consumer);
   }
   bool missing = failure.fault.code == Errc::not_found;
+  if (missing && asked.refusal) return std::unexpected(*asked.refusal);
   switch (current_method_) {
     // Whatever is missing, it is unbound, deleted, cancelled.
     case QueueUnbind::id:

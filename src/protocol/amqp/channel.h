@@ -80,6 +80,7 @@ class Channel {
     std::unique_ptr<broker::ExchangeSpec> exchange{};
     broker::ConsumerId consumer = 0;
     bool counted = false;
+    std::optional<Error> refusal{};  // of what was asked, unless the core finds an earlier reason
   };
 
   // A publish whose content is still coming.
@@ -163,16 +164,24 @@ class Channel {
   // The name, or the queue that was declared last when it is empty.
   Or<std::string> queue_name(std::string_view name) const;
   bool is_counted(std::string_view queue) const;
+  bool may(broker::Verb verb, broker::Resource resource, std::string_view name) const;
+  // Values are looked at before the core is asked, but RabbitMQ looks at them last: whichever of no
+  // right, nothing of that name and `last` comes first.
+  std::unexpected<Error> first_error(broker::Verb verb, broker::Resource resource,
+                                     std::string_view name, Error last) const;
 
   // ---- channel_publish.cpp
   Checked check_header(const ContentHeader& header) const;
   Checked begin_message(const ContentHeader& header);
+  Checked build_message(const ContentHeader& header);
+  Checked check_exchange(std::string_view name) const;
   Checked finish_content(Chain& out);
   Or<bool> read_keys(const Properties& properties);
   Or<ByteVector> rewrite(Properties properties) const;
   Checked publish(const broker::Message& message, bool mandatory,
                   std::optional<broker::Token> receipt, Chain& out);
   Checked publish_refused(const broker::Failure& failure);
+  Error publish_error(const broker::Failure& failure) const;
   bool send_reply(const broker::Message& message);
   void send_return(const broker::Message& message, Chain& out);
   void add_confirm(std::uint32_t receipts, bool refused);
@@ -197,6 +206,8 @@ class Channel {
 
   // ---- channel_catalog.cpp
   Checked check_not_default(std::string_view exchange) const;
+  Checked declare_refused(const QueueDeclare& method, const std::string& name, Error refusal);
+  std::optional<Error> declared_differently(const Pending& asked) const;
   Checked declare_reply_queue(const QueueDeclare& method, std::string_view name, Chain& out);
   Or<broker::BindingSpec> binding(std::string_view source, broker::Resource kind,
                                   std::string_view destination, std::string_view key,

@@ -7,6 +7,7 @@
 
 #include "protocol/amqp/arguments.h"
 #include "protocol/amqp/channel.h"
+#include "protocol/amqp/convert.h"
 #include "protocol/amqp/equivalence.h"
 #include "protocol/amqp/reply_to.h"
 
@@ -54,6 +55,10 @@ Checked Channel::on(const ExchangeDeclare& method, Chain&) {
     bool exists = link_.core.find_exchange(link_.vhost, name) != nullptr;
     if (!exists && name.starts_with(reserved_prefix)) return reserved("exchange", name);
     Or<ExchangeSpec> wanted = to_exchange_spec(method, name, *kind, link_.vhost_name);
+    if (!wanted && !may(broker::Verb::configure, Resource::exchange, name)) {
+      return std::unexpected(
+          link_.error_of({{Errc::refused}, Resource::exchange, name, broker::Verb::configure}));
+    }
     if (!wanted) return std::unexpected(std::move(wanted.error()));
     spec = std::move(*wanted);
   }
@@ -98,8 +103,10 @@ Or<BindingSpec> Channel::binding(std::string_view source, Resource kind,
   const ExchangeSpec* exchange = link_.core.find_exchange(link_.vhost, binding.source);
   bool by_headers = exchange && exchange->kind == ExchangeKind::headers;
   Checked filled = fill_binding(binding, *table, by_headers);
-  if (!filled) return std::unexpected(std::move(filled.error()));
-  return binding;
+  if (filled) return binding;
+  auto error = first_error(broker::Verb::read, Resource::exchange, binding.source,
+                           std::move(filled.error()));
+  return first_error(broker::Verb::write, kind, binding.destination, std::move(error.error()));
 }
 
 Or<BindingSpec> Channel::queue_binding(std::string_view queue, std::string_view exchange,
@@ -170,7 +177,7 @@ Checked Channel::on(const QueueDeclare& method, Chain& out) {
       return reserved("queue", name);
     }
     Or<QueueSpec> wanted = to_queue_spec(method, name, server_named, link_.vhost_name);
-    if (!wanted) return std::unexpected(std::move(wanted.error()));
+    if (!wanted) return declare_refused(method, name, std::move(wanted.error()));
     spec = std::move(*wanted);
   }
   broker::RequestId request = ask(method.no_wait, name);
@@ -179,7 +186,39 @@ Checked Channel::on(const QueueDeclare& method, Chain& out) {
   return {};
 }
 
+// What is asked for cannot be; but if the queue is there, the complaint is that it differs, or that
+// it is somebody else's. So ask for it as it is.
+Checked Channel::declare_refused(const QueueDeclare& method, const std::string& name,
+                                 Error refusal) {
+  if (is_hard(refusal.code)) return std::unexpected(std::move(refusal));
+  if (!may(broker::Verb::configure, Resource::queue, name)) {
+    return std::unexpected(
+        link_.error_of({{Errc::refused}, Resource::queue, name, broker::Verb::configure}));
+  }
+  broker::RequestId request = ask(method.no_wait, name);
+  pending_.queue = std::make_unique<QueueSpec>(bare_queue_spec(method, name));
+  pending_.refusal = std::move(refusal);
+  link_.core.declare_queue(link_.session, request, *pending_.queue, true);
+  return {};
+}
+
+// The core compares what it acts on; the arguments without effect, and those that it was not asked
+// for because they are bad, are compared here.
+std::optional<Error> Channel::declared_differently(const Pending& asked) const {
+  bool passive = !asked.queue || asked.queue->arguments.format != amqp_format;
+  if (passive) return std::nullopt;
+  const QueueSpec* current = link_.core.find_queue(link_.vhost, asked.name);
+  if (!current) return asked.refusal;
+  if (current->exclusive != asked.queue->exclusive) {
+    return link_.error_of({{Errc::locked}, Resource::queue, asked.name});
+  }
+  // What another protocol declared has none of our arguments.
+  if (current->arguments.format != amqp_format) return asked.refusal;
+  return difference(*asked.queue, *current, link_.vhost_name);
+}
+
 Checked Channel::on_answer(const Pending& asked, broker::QueueDeclared& answer, Chain& out) {
+  if (auto error = declared_differently(asked)) return std::unexpected(std::move(*error));
   last_queue_ = asked.name;
   if (asked.no_wait) return {};
   send(out, QueueDeclareOk{.queue = asked.name,
@@ -190,7 +229,10 @@ Checked Channel::on_answer(const Pending& asked, broker::QueueDeclared& answer, 
 
 Checked Channel::on_answer(const Pending& asked, broker::QueueDiffers& answer, Chain&) {
   ASSERT(asked.queue);
-  return std::unexpected(difference(*asked.queue, answer.current, link_.vhost_name));
+  std::optional<Error> error = difference(*asked.queue, answer.current, link_.vhost_name);
+  if (error) return std::unexpected(std::move(*error));
+  return refuse(ReplyCode::precondition_failed,
+                "inequivalent declaration of " + link_.describe(Resource::queue, asked.name));
 }
 
 // All declares of this name are passive: whether somebody still waits for answers there.
@@ -215,11 +257,12 @@ Checked Channel::on(const QueueDelete& method, Chain&) {
   if (!queue) return std::unexpected(std::move(queue.error()));
   std::string name = clean_name(*queue);
   if ((method.if_unused || method.if_empty) && is_counted(name)) {
-    return refuse(ReplyCode::not_implemented,
-                  fmt::format("cannot delete {}. queue.delete operations with {} flag set are not "
-                              "supported by quorum queues",
-                              link_.describe(Resource::queue, name),
-                              method.if_unused ? "if-unused" : "if-empty"));
+    Error error{ReplyCode::not_implemented,
+                fmt::format("cannot delete {}. queue.delete operations with {} flag set are not "
+                            "supported by quorum queues",
+                            link_.describe(Resource::queue, name),
+                            method.if_unused ? "if-unused" : "if-empty")};
+    return first_error(broker::Verb::configure, Resource::queue, name, std::move(error));
   }
   broker::RequestId request = ask(method.no_wait, name);
   link_.core.delete_queue(link_.session, request, name,

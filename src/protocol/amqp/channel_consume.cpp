@@ -91,10 +91,12 @@ Checked Channel::on(const BasicConsume& method, Chain& out) {
   bool counted = is_counted(*queue);
   auto kind = counted ? broker::QueueKind::counted : broker::QueueKind::standard;
   Or<std::int32_t> priority = consumer_priority(*arguments, *queue, kind, link_.vhost_name);
-  if (!priority) return std::unexpected(std::move(priority.error()));
-  if (counted && limit_ > 0) {
-    return refuse(ReplyCode::not_implemented,
-                  link_.describe(Resource::queue, *queue) + " does not support global qos");
+  if (priority && counted && limit_ > 0) {
+    priority = refuse(ReplyCode::not_implemented,
+                      link_.describe(Resource::queue, *queue) + " does not support global qos");
+  }
+  if (!priority) {
+    return first_error(broker::Verb::read, Resource::queue, *queue, std::move(priority.error()));
   }
   auto consumer = std::make_unique<Consumer>();
   consumer->id = link_.next_consumer();
@@ -257,10 +259,11 @@ Checked Channel::on(const BasicGet& method, Chain&) {
   const broker::QueueSpec* spec = link_.core.find_queue(link_.vhost, *queue);
   bool counted = spec && spec->kind == broker::QueueKind::counted;
   if (counted && spec->single_active) {
-    return refuse(ReplyCode::resource_locked,
-                  fmt::format("cannot obtain access to locked {}. basic.get operations are not "
-                              "supported by quorum queues with single active consumer",
-                              link_.describe(Resource::queue, *queue)));
+    Error error{ReplyCode::resource_locked,
+                fmt::format("cannot obtain access to locked {}. basic.get operations are not "
+                            "supported by quorum queues with single active consumer",
+                            link_.describe(Resource::queue, *queue))};
+    return first_error(broker::Verb::read, Resource::queue, *queue, std::move(error));
   }
   broker::RequestId request = ask(false);
   pending_.counted = counted;

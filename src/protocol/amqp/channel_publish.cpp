@@ -130,6 +130,30 @@ Checked Channel::begin_message(const ContentHeader& header) {
     return refuse_message(fmt::format("message size {} is larger than configured max size {}",
                                       header.body_size, link_.options.message_size_max));
   }
+  Checked built = build_message(header);
+  // Else the core looks at the exchange, when it gets the message.
+  bool exchange_first = transaction_ || (!built && !is_hard(built.error().code));
+  if (!exchange_first) return built;
+  Checked exchange = check_exchange(content_.exchange);
+  if (exchange) return built;
+  content_.builder.reset();
+  return exchange;
+}
+
+// That it may be published to; what is published in a transaction is routed only by the commit.
+Checked Channel::check_exchange(std::string_view name) const {
+  Failure failure{
+      {Errc::refused}, broker::Resource::exchange, std::string(name), auth::Verb::write};
+  if (!may(auth::Verb::write, broker::Resource::exchange, name)) {
+    return std::unexpected(publish_error(failure));
+  }
+  const broker::ExchangeSpec* exchange = link_.core.find_exchange(link_.vhost, name);
+  if (exchange && !exchange->internal) return {};
+  failure.fault.code = exchange ? Errc::not_allowed : Errc::not_found;
+  return std::unexpected(publish_error(failure));
+}
+
+Checked Channel::build_message(const ContentHeader& header) {
   Result<Properties> properties = Properties::parse(header.properties);
   if (!properties) {
     return refuse(ReplyCode::frame_error, "cannot decode " + erlang_binary(header.properties, 64));
@@ -262,12 +286,13 @@ Checked Channel::publish_refused(const Failure& failure) {
     add_confirm(0, true);
     return {};
   }
-  if (failure.fault.code == Errc::not_allowed) {
-    return refuse(ReplyCode::access_refused,
-                  fmt::format("cannot publish to internal {}",
-                              link_.describe(failure.resource, failure.name)));
-  }
-  return std::unexpected(link_.error_of(failure));
+  return std::unexpected(publish_error(failure));
+}
+
+Error Channel::publish_error(const Failure& failure) const {
+  if (failure.fault.code != Errc::not_allowed) return link_.error_of(failure);
+  return {ReplyCode::access_refused,
+          "cannot publish to internal " + link_.describe(failure.resource, failure.name)};
 }
 
 // Past all queues, to the session that asked.

@@ -74,19 +74,20 @@ std::string_view type_text(ExchangeKind kind) {
 
 }  // namespace
 
-Error difference(const QueueSpec& wanted, const QueueSpec& current, std::string_view vhost) {
+std::optional<Error> difference(const QueueSpec& wanted, const QueueSpec& current,
+                                std::string_view vhost) {
   std::string what = describe(Resource::queue, wanted.name, vhost);
-  if (auto error = flag_difference("durable", what, wanted.durable, current.durable)) return *error;
+  if (auto error = flag_difference("durable", what, wanted.durable, current.durable)) return error;
   if (auto error = flag_difference("auto_delete", what, wanted.auto_delete, current.auto_delete)) {
-    return *error;
+    return error;
   }
   TableView wanted_table = table_of(wanted.arguments);
   TableView current_table = table_of(current.arguments);
   for (std::string_view key : queue_arguments(current.kind)) {
     auto error = argument_difference(key, what, find(wanted_table, key), find(current_table, key));
-    if (error) return *error;
+    if (error) return error;
   }
-  return {ReplyCode::precondition_failed, "inequivalent declaration of " + what};
+  return std::nullopt;
 }
 
 Error difference(const ExchangeSpec& wanted, const ExchangeSpec& current, std::string_view vhost) {

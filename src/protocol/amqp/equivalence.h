@@ -3,6 +3,7 @@
 // queue knows are compared.
 #pragma once
 
+#include <optional>
 #include <string_view>
 
 #include "broker/api.h"
@@ -10,8 +11,9 @@
 
 namespace wharf::amqp {
 
-Error difference(const broker::QueueSpec& wanted, const broker::QueueSpec& current,
-                 std::string_view vhost);
+// None when they differ in nothing that RabbitMQ compares.
+std::optional<Error> difference(const broker::QueueSpec& wanted, const broker::QueueSpec& current,
+                                std::string_view vhost);
 Error difference(const broker::ExchangeSpec& wanted, const broker::ExchangeSpec& current,
                  std::string_view vhost);
 

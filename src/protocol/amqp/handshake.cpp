@@ -96,8 +96,9 @@ Capabilities read_capabilities(TableView client_properties) {
 Or<auth::Principal> login(std::string_view mechanism, Bytes response, const Peer& peer,
                           const auth::Access& access) {
   Result<auth::Principal> who = fault(Errc::refused, "");
-  if (mechanism == "EXTERNAL" && !peer.certificate_name.empty()) {
-    who = access.login_external(peer.certificate_name, peer.loopback);
+  if (mechanism == "EXTERNAL" && peer.tls) {
+    bool certified = !peer.certificate_name.empty();
+    if (certified) who = access.login_external(peer.certificate_name, peer.loopback);
   } else if (mechanism == "PLAIN" || mechanism == "AMQPLAIN") {
     Or<auth::PlainLogin> given =
         mechanism == "PLAIN" ? read_plain(response) : read_amqplain(response);

@@ -76,6 +76,14 @@ TEST_F(Handshake, ExternalNeedsACertificate) {
   EXPECT_THAT(second.one(), StartsWith("0 connection.tune("));
 }
 
+TEST_F(Handshake, ExternalOverTlsWithoutACertificateIsABadLogin) {
+  Peer peer = testing::peer_named("");
+  peer.tls = true;
+  Client second(core, {}, peer);
+  start(second, "EXTERNAL", "");
+  EXPECT_THAT(second.one(), StartsWith("0 connection.close(reply_code=403"));
+}
+
 TEST_F(Handshake, BadLoginIsToldToThoseWhoAsked) {
   start(client, "PLAIN", "\0guest\0wrong"sv);
   EXPECT_EQ(client.one(),

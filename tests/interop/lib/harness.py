@@ -111,19 +111,25 @@ def run_one(context, function, seconds):
     return tuple(outcome)
 
 
-def main(make_context=Context):
+def main(make_context=Context, begin=None):
+    """`begin(args)` prepares what all cases share and returns what ends it; for suites with servers of their own."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
+    parser.add_argument("--binary", default="", help="the wharf program, for suites that start servers")
     parser.add_argument("--name", choices=("wharf", "rabbitmq"), default="wharf")
     parser.add_argument("--filter", default="")
     parser.add_argument("--timeout", type=float, default=30)
     args = parser.parse_args()
+    chosen = [(name, function) for name, function in CASES if args.filter in name]
+    end = begin(args) if begin and chosen else None
     failed = 0
-    for name, function in CASES:
-        if args.filter not in name:
-            continue
-        context = make_context(args.url, args.name, name.rsplit(".", 1)[-1])
-        status, reason = run_one(context, function, args.timeout)
-        failed += status == "FAIL"
-        print(f"{status} {name}" + (f": {reason}" if reason else ""), flush=True)
+    try:
+        for name, function in chosen:
+            context = make_context(args.url, args.name, name.rsplit(".", 1)[-1])
+            status, reason = run_one(context, function, args.timeout)
+            failed += status == "FAIL"
+            print(f"{status} {name}" + (f": {reason}" if reason else ""), flush=True)
+    finally:
+        if end:
+            end()
     return 1 if failed else 0

@@ -2,7 +2,7 @@
 
 import struct
 
-from amqp import BODY, END, HEAD, HEARTBEAT, METHOD, close_of, frame, method_frame
+from wire import BODY, END, HEAD, HEARTBEAT, METHOD, close_of, frame, method_frame
 from context import check_close, expect_hard, still_serving
 from fields import content_header, shortstr
 from harness import case, equal, only

@@ -2,7 +2,7 @@
 
 import time
 
-from amqp import BODY, HEADER, Closed, close_of, frame, method_frame
+from wire import BODY, HEADER, Closed, close_of, frame, method_frame
 from context import expect_hard, still_serving
 from fields import Tagged, table
 from harness import Skip, case, equal, matches, only

@@ -2,7 +2,7 @@
 
 import time
 
-from amqp import EXCLUSIVE, HEARTBEAT, NOWAIT, Closed, frame
+from wire import EXCLUSIVE, HEARTBEAT, NOWAIT, Closed, frame
 from harness import case, equal
 
 

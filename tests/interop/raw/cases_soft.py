@@ -2,7 +2,7 @@
 
 import re
 
-from amqp import AUTO_DELETE, DURABLE, EXCLUSIVE, PASSIVE, X_INTERNAL
+from wire import AUTO_DELETE, DURABLE, EXCLUSIVE, PASSIVE, X_INTERNAL
 from context import expect_soft
 from fields import Tagged
 from harness import case, equal, only

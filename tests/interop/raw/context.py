@@ -1,6 +1,6 @@
 """What the raw cases share: connections that end with the case, and a bystander that must not be hurt."""
 
-from amqp import DURABLE, Closed, Raw, close_of
+from wire import DURABLE, Closed, Raw, close_of
 from harness import Context, equal, matches
 
 

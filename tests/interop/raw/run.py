@@ -14,6 +14,7 @@ import cases_login  # noqa: E402,F401
 import cases_frames  # noqa: E402,F401
 import cases_soft  # noqa: E402,F401
 import cases_hard  # noqa: E402,F401
+import cases_precedence  # noqa: E402,F401
 import cases_order  # noqa: E402,F401
 import cases_types  # noqa: E402,F401
 

@@ -11,7 +11,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "lib"))
 
 # pylint: disable=wrong-import-position
 import harness  # noqa: E402
-from amqp import Raw  # noqa: E402
+from wire import Raw  # noqa: E402
 from harness import case, equal, matches, until  # noqa: E402
 
 

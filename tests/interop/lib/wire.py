@@ -3,6 +3,7 @@
 import collections
 import select
 import socket
+import ssl
 import struct
 import time
 import urllib.parse
@@ -80,10 +81,13 @@ class Url:
 class Raw:
     """One socket. `login` brings it to the open state; each step can also be done by hand."""
 
-    def __init__(self, url, timeout=10):
+    def __init__(self, url, timeout=10, tls=None):
+        """`tls` is an ssl.SSLContext; the certificate must be for the host of the url, unless it says otherwise."""
         self.url, self.timeout = Url(url), timeout
         self.sock = socket.create_connection((self.url.host, self.url.port), timeout)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if tls:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=self.url.host)
         self.inbox = b""
         self.server_properties, self.tune = {}, ()
 
@@ -114,10 +118,15 @@ class Raw:
 
     # Receiving
 
+    def readable(self, seconds):
+        # What a TLS socket has decrypted already no longer shows on the file descriptor.
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return True
+        return seconds > 0 and bool(select.select([self.sock], [], [], seconds)[0])
+
     def read(self, size, until):
         while len(self.inbox) < size:
-            left = until - time.monotonic()
-            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+            if not self.readable(until - time.monotonic()):
                 raise TimeoutError(f"no answer ({len(self.inbox)} bytes waiting)")
             try:
                 chunk = self.sock.recv(262144)
