@@ -12,7 +12,7 @@
 #include <cstdint>
 #include <string>
 
-#include <sys/types.h>
+#include "bench/run_meter.h"
 
 namespace wharf::bench {
 
@@ -36,15 +36,9 @@ struct AmqpBenchOptions {
   std::uint16_t prefetch = 200;      // 0: no limit
   AckMode ack = AckMode::manual;
   std::uint32_t ack_every = 1;  // acknowledged at once, with `multiple`
-  double seconds = 10;
-  double warmup_seconds = 2;
-  double patience_seconds = 5;  // without any progress, until what is missing is given up
-  double rate = 0;              // messages a second over all publishers; 0: as fast as it goes
-  std::uint64_t messages = 0;   // 0: until the time is up
   std::string queue_prefix = "wharf-bench";
   bool queue_durable = false;
-  pid_t server_pid = 0;  // 0: the server's memory is not looked at
-  bool json = false;
+  RunOptions run = {};
 };
 
 // Prints the result to standard output, or a complaint to standard error. Returns the exit code of

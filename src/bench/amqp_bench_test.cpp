@@ -199,7 +199,7 @@ struct Output {
 
 Output run(AmqpBenchOptions options, const std::string& url) {
   options.url = url;
-  options.json = true;
+  options.run.json = true;
   testing::internal::CaptureStdout();
   Output output;
   output.exit_code = run_amqp_bench(options);
@@ -216,7 +216,7 @@ TEST(AmqpBench, CountsEveryMessage) {
                          .queues = 3,
                          .body_size = size,
                          .confirm_window = 10,
-                         .messages = 101},
+                         .run = {.messages = 101}},
                         broker.url());
     EXPECT_EQ(output.exit_code, 0);
     EXPECT_EQ(output.number("sent"), 101);
@@ -234,14 +234,15 @@ TEST(AmqpBench, CountsEveryMessage) {
 
 TEST(AmqpBench, LatenciesAreSane) {
   FakeBroker broker;
-  Output output = run({.body_size = 200'000, .messages = 20}, broker.url());
+  Output output = run({.body_size = 200'000, .run = {.messages = 20}}, broker.url());
   EXPECT_GT(output.number("max_us"), 0);
   EXPECT_LT(output.number("max_us"), 60e6);
 }
 
 TEST(AmqpBench, SaysWhatIsMissing) {
   FakeBroker broker(10);
-  Output output = run({.body_size = 16, .patience_seconds = 0.2, .messages = 100}, broker.url());
+  Output output =
+      run({.body_size = 16, .run = {.patience_seconds = 0.2, .messages = 100}}, broker.url());
   EXPECT_EQ(output.exit_code, 0);
   EXPECT_EQ(output.number("received"), 90);
   EXPECT_EQ(output.number("missing"), 10);
@@ -250,14 +251,16 @@ TEST(AmqpBench, SaysWhatIsMissing) {
 TEST(AmqpBench, KeepsToItsRate) {
   FakeBroker broker;
   Output output =
-      run({.publishers = 2, .seconds = 0.5, .warmup_seconds = 0.1, .rate = 1000}, broker.url());
+      run({.publishers = 2, .run = {.seconds = 0.5, .warmup_seconds = 0.1, .rate = 1000}},
+          broker.url());
   EXPECT_GT(output.number("sent_per_s"), 500);
   EXPECT_LT(output.number("sent_per_s"), 1500);
 }
 
 TEST(AmqpBench, FillThenDrain) {
   FakeBroker broker;
-  Output filled = run({.mode = BenchMode::fill, .body_size = 100, .messages = 500}, broker.url());
+  Output filled =
+      run({.mode = BenchMode::fill, .body_size = 100, .run = {.messages = 500}}, broker.url());
   EXPECT_EQ(filled.number("queued_end"), 500);
   Output drained = run({.mode = BenchMode::drain}, broker.url());
   EXPECT_EQ(drained.number("received"), 500);

@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstring>
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <unistd.h>
 
 #include "protocol/amqp/table.h"
 
@@ -23,41 +16,7 @@ namespace {
 
 constexpr std::size_t frame_max_default = 131072;
 constexpr std::size_t input_size = 4 * frame_max_default;
-constexpr int step_timeout_ms = 10'000;
 constexpr std::size_t pieces_max = 64;  // a writev
-
-std::string system_error(const char* what) {
-  return std::string(what) + ": " + std::strerror(errno);
-}
-
-using Addresses = std::unique_ptr<addrinfo, decltype(&freeaddrinfo)>;
-
-Try<Addresses> resolve(const AmqpUrl& url) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  int wrong = getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(), &hints, &found);
-  if (wrong != 0) return std::unexpected(url.host + ": " + gai_strerror(wrong));
-  return Addresses(found, &freeaddrinfo);
-}
-
-Try<int> connected_socket(const AmqpUrl& url) {
-  Try<Addresses> addresses = resolve(url);
-  if (!addresses) return std::unexpected(addresses.error());
-  std::string why = "no address";
-  for (const addrinfo* at = addresses->get(); at; at = at->ai_next) {
-    int fd = socket(at->ai_family, at->ai_socktype | SOCK_CLOEXEC, at->ai_protocol);
-    if (fd >= 0 && connect(fd, at->ai_addr, at->ai_addrlen) == 0) {
-      int on = 1;
-      setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-      fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-      return fd;
-    }
-    why = system_error("connect");
-    if (fd >= 0) close(fd);
-  }
-  return std::unexpected(url.host + ":" + std::to_string(url.port) + ": " + why);
-}
 
 template <class Close>
 std::string closed_text(Bytes arguments) {
@@ -69,19 +28,18 @@ std::string closed_text(Bytes arguments) {
 
 }  // namespace
 
-AmqpPeer::AmqpPeer(int fd) : fd_(fd), frame_max_(frame_max_default), input_(input_size) {}
+AmqpPeer::AmqpPeer(Socket socket)
+    : socket_(std::move(socket)), frame_max_(frame_max_default), input_(input_size) {}
 
-AmqpPeer::~AmqpPeer() { close(fd_); }
-
-Try<std::unique_ptr<AmqpPeer>> AmqpPeer::connect(const AmqpUrl& url) {
-  Try<int> fd = connected_socket(url);
-  if (!fd) return std::unexpected(fd.error());
-  std::unique_ptr<AmqpPeer> peer(new AmqpPeer(*fd));
+Try<std::unique_ptr<AmqpPeer>> AmqpPeer::connect(const ServerUrl& url) {
+  Try<Socket> socket = connect_to(url.host, url.port);
+  if (!socket) return std::unexpected(socket.error());
+  std::unique_ptr<AmqpPeer> peer(new AmqpPeer(std::move(*socket)));
   if (Try<void> in = peer->log_in(url); !in) return std::unexpected(in.error());
   return peer;
 }
 
-Try<void> AmqpPeer::log_in(const AmqpUrl& url) {
+Try<void> AmqpPeer::log_in(const ServerUrl& url) {
   out_.append(amqp::greeting_0_9_1);
   if (auto start = expect<amqp::ConnectionStart>(); !start) return std::unexpected(start.error());
   amqp::TableWriter capabilities;
@@ -103,24 +61,16 @@ Try<void> AmqpPeer::log_in(const AmqpUrl& url) {
   return {};
 }
 
-Try<void> AmqpPeer::negotiate(const AmqpUrl& url) {
+Try<void> AmqpPeer::negotiate(const ServerUrl& url) {
   auto tune = expect<amqp::ConnectionTune>();
   if (!tune) return std::unexpected(tune.error());
   if (tune->frame_max != 0) frame_max_ = std::min<std::size_t>(frame_max_, tune->frame_max);
   amqp::ConnectionTuneOk tune_ok{.channel_max = tune->channel_max,
                                  .frame_max = static_cast<std::uint32_t>(frame_max_)};
   amqp::write_method(out_, 0, tune_ok);
-  auto open = call<amqp::ConnectionOpenOk>(amqp::ConnectionOpen{.virtual_host = url.vhost}, 0);
+  auto open = call<amqp::ConnectionOpenOk>(amqp::ConnectionOpen{.virtual_host = url.path}, 0);
   if (!open) return std::unexpected(open.error());
   return {};
-}
-
-Try<void> AmqpPeer::wait(short events) {
-  pollfd ready{fd_, events, 0};
-  int count = poll(&ready, 1, step_timeout_ms);
-  if (count > 0) return {};
-  if (count < 0) return std::unexpected(system_error("poll"));
-  return std::unexpected("the server did not answer within ten seconds");
 }
 
 Try<amqp::Frame> AmqpPeer::next_method() {
@@ -135,7 +85,7 @@ Try<amqp::Frame> AmqpPeer::next_method() {
     }
     if (*frame) continue;
     auto events = static_cast<short>(POLLIN | (out_.empty() ? 0 : POLLOUT));
-    if (Try<void> ready = wait(events); !ready) return std::unexpected(ready.error());
+    if (Try<void> ready = socket_.wait(events); !ready) return std::unexpected(ready.error());
     if (Try<void> received = receive(); !received) return std::unexpected(received.error());
   }
 }
@@ -145,7 +95,7 @@ Try<void> AmqpPeer::receive() {
     std::memmove(input_.data(), input_.data() + input_begin_, input_end_ - input_begin_);
     input_end_ -= std::exchange(input_begin_, 0);
   }
-  ssize_t size = recv(fd_, input_.data() + input_end_, input_.size() - input_end_, 0);
+  ssize_t size = recv(fd(), input_.data() + input_end_, input_.size() - input_end_, 0);
   if (size > 0) {
     input_end_ += static_cast<std::size_t>(size);
     return {};
@@ -193,7 +143,7 @@ Try<void> AmqpPeer::flush() {
     msghdr message{};
     message.msg_iov = vectors.data();
     message.msg_iovlen = pieces_.size();
-    ssize_t size = sendmsg(fd_, &message, MSG_NOSIGNAL);
+    ssize_t size = sendmsg(fd(), &message, MSG_NOSIGNAL);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0 && errno == EAGAIN) return {};
     if (size < 0) return std::unexpected(system_error("send"));

@@ -5,32 +5,26 @@
 // Errors are sentences for the one who runs the benchmark, with the server's own words in them.
 #pragma once
 
-#include <expected>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "bench/amqp_url.h"
+#include "bench/server_url.h"
+#include "bench/socket.h"
 #include "protocol/amqp/frame.h"
 #include "wire/chain.h"
 
 namespace wharf::bench {
-
-template <class T>
-using Try = std::expected<T, std::string>;
 
 class AmqpPeer {
  public:
   static constexpr std::uint16_t channel = 1;
 
   // Connects, logs in, opens the vhost and the channel.
-  static Try<std::unique_ptr<AmqpPeer>> connect(const AmqpUrl& url);
-  ~AmqpPeer();
-  AmqpPeer(const AmqpPeer&) = delete;
-  AmqpPeer& operator=(const AmqpPeer&) = delete;
+  static Try<std::unique_ptr<AmqpPeer>> connect(const ServerUrl& url);
 
-  int fd() const { return fd_; }
+  int fd() const { return socket_.fd(); }
   std::size_t frame_max() const { return frame_max_; }
   Chain& out() { return out_; }
   // How often the server has announced that it holds publishers back.
@@ -56,12 +50,10 @@ class AmqpPeer {
   Try<void> flush();
 
  private:
-  explicit AmqpPeer(int fd);
-  Try<void> log_in(const AmqpUrl& url);
-  Try<void> negotiate(const AmqpUrl& url);
+  explicit AmqpPeer(Socket socket);
+  Try<void> log_in(const ServerUrl& url);
+  Try<void> negotiate(const ServerUrl& url);
   Try<void> receive();
-  // Blocks until the socket is ready for `events`.
-  Try<void> wait(short events);
   // Flushes all, then blocks until a method frame is at the front of the input.
   Try<amqp::Frame> next_method();
   // The frame at the front of the input, taken out; none when it is not whole.
@@ -74,7 +66,7 @@ class AmqpPeer {
   template <class OnFrame>
   Try<void> each_frame(OnFrame&& on_frame);
 
-  int fd_;
+  Socket socket_;
   std::size_t frame_max_;
   std::uint32_t times_blocked_ = 0;
   Chain out_;

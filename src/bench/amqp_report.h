@@ -1,32 +1,22 @@
 // bench/amqp_report.h: the figures of a run of the AMQP load generator, and how they are shown.
 #pragma once
 
-#include <optional>
 #include <string>
 
-#include "base/time.h"
 #include "bench/amqp_bench.h"
 #include "bench/amqp_roles.h"
-#include "bench/histogram.h"
+#include "bench/run_meter.h"
 
 namespace wharf::bench {
 
-struct ServerFigures {
-  std::uint64_t resident_bytes_end = 0;
-  std::uint64_t resident_bytes_peak = 0;
-  Duration cpu{};  // in the measured time
-};
-
 struct AmqpBenchResult {
-  Duration measured{};  // how long
-  Counts counts;        // in the measured time
-  Counts totals;        // of the whole run
+  RunFigures run;
+  Counts counts;  // in the measured time
+  Counts totals;  // of the whole run
   std::uint64_t redelivered = 0;
   std::uint64_t queued_end = 0;  // messages that the queues say they hold when all is over
   std::uint64_t missing = 0;     // sent, not refused, neither received nor queued
   std::uint32_t times_blocked = 0;
-  Duration generator_cpu{};  // in the measured time
-  std::optional<ServerFigures> server;
 };
 
 std::string as_text(const AmqpBenchOptions& options, const AmqpBenchResult& result,

@@ -15,11 +15,6 @@ namespace {
 constexpr std::size_t out_size_max = 64 * 1024;
 constexpr std::size_t ring_size_min = 16;
 
-Duration interval_of(const AmqpBenchOptions& options) {
-  if (options.rate <= 0) return Duration{};
-  return Duration(static_cast<std::int64_t>(1e9 * options.publishers / options.rate));
-}
-
 std::string message_template(const AmqpBenchOptions& options, const std::string& queue,
                              std::size_t frame_max) {
   amqp::Properties properties;
@@ -51,7 +46,7 @@ Publisher::Publisher(std::unique_ptr<AmqpPeer> peer, const AmqpBenchOptions& opt
                      std::uint32_t index, Tally& tally, const Clock& clock)
     : peer_(std::move(peer)),
       window_(options.confirm_window),
-      interval_(interval_of(options)),
+      interval_(interval_of(options.run, options.publishers)),
       phase_(interval_ / options.publishers * index),
       tally_(tally),
       clock_(clock),
@@ -148,7 +143,7 @@ bool Publisher::confirm_one(std::uint64_t tag, Instant now) {
   Pending& pending = pending_[tag & (pending_.size() - 1)];
   if (tag <= settled_ || pending.done) return false;
   pending.done = true;
-  if (tally_.measures(pending.sent)) tally_.publish_to_confirm.add(now - pending.sent);
+  if (tally_.measured.holds(pending.sent)) tally_.publish_to_confirm.add(now - pending.sent);
   return true;
 }
 
@@ -215,7 +210,8 @@ void Consumer::on_body(Bytes part) {
 
 void Consumer::on_message() {
   ++tally_.counts.received;
-  if (stamped_ && tally_.measures(stamp_)) tally_.publish_to_deliver.add(clock_.now() - stamp_);
+  if (stamped_ && tally_.measured.holds(stamp_))
+    tally_.publish_to_deliver.add(clock_.now() - stamp_);
   if (options_.ack == AckMode::automatic || tag_ - acked_tag_ < options_.ack_every) return;
   amqp::BasicAck ack{.delivery_tag = tag_, .multiple = tag_ - acked_tag_ > 1};
   amqp::write_method(peer_->out(), AmqpPeer::channel, ack);

@@ -9,7 +9,9 @@
 #include "base/time.h"
 #include "bench/amqp_bench.h"
 #include "bench/amqp_peer.h"
+#include "bench/event_loop.h"
 #include "bench/histogram.h"
+#include "bench/run_meter.h"
 
 namespace wharf::bench {
 
@@ -29,11 +31,7 @@ struct Tally {
   std::uint64_t redelivered = 0;
   Histogram publish_to_confirm;
   Histogram publish_to_deliver;
-  // Messages sent in [measure_from, measure_to) are measured.
-  Instant measure_from = Instant::max();
-  Instant measure_to = Instant::max();
-
-  bool measures(Instant sent) const { return sent >= measure_from && sent < measure_to; }
+  MeasuredTime measured;
 };
 
 std::string queue_name(const AmqpBenchOptions& options, std::uint32_t index);
@@ -41,17 +39,6 @@ std::string queue_name(const AmqpBenchOptions& options, std::uint32_t index);
 // than roles, else one each.
 std::vector<std::string> queues_of(const AmqpBenchOptions& options, std::uint32_t index,
                                    std::uint32_t count);
-
-// A connection as the loop sees it.
-class Role {
- public:
-  virtual ~Role() = default;
-  virtual AmqpPeer& peer() = 0;
-  virtual Try<void> on_readable() = 0;
-  virtual Try<void> on_writable() = 0;
-  // There is more to write as soon as the socket takes it.
-  virtual bool wants_to_write() const = 0;
-};
 
 class Publisher final : public Role {
  public:
@@ -62,13 +49,14 @@ class Publisher final : public Role {
   // From now on, in open loop by the clock; `quota` messages in all.
   void start(Instant now, std::uint64_t quota);
 
-  AmqpPeer& peer() override { return *peer_; }
+  AmqpPeer& peer() { return *peer_; }
+  int fd() const override { return peer_->fd(); }
   // Sends what window, rate and quota allow and the socket takes.
   Try<void> on_writable() override;
   Try<void> on_readable() override;
   bool wants_to_write() const override { return !peer_->out().empty() || may_send_now_; }
   // In open loop: when the next message is due. Never, when something else is waited for.
-  Instant next_due() const;
+  Instant next_due() const override;
   void stop() { quota_ = sent_; }
   bool finished() const {
     return sent_ == quota_ && peer_->out().empty() && (window_ == 0 || unconfirmed() == 0);
@@ -114,7 +102,8 @@ class Consumer final : public Role {
   // Sets the prefetch and subscribes; deliveries may follow at once.
   Try<void> prepare();
 
-  AmqpPeer& peer() override { return *peer_; }
+  AmqpPeer& peer() { return *peer_; }
+  int fd() const override { return peer_->fd(); }
   Try<void> on_readable() override;
   Try<void> on_writable() override { return peer_->flush(); }
   bool wants_to_write() const override { return !peer_->out().empty(); }

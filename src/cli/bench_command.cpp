@@ -15,6 +15,7 @@ namespace {
 using bench::AckMode;
 using bench::AmqpBenchOptions;
 using bench::BenchMode;
+using bench::RunOptions;
 
 const std::map<std::string, BenchMode> modes = {
     {"throughput", BenchMode::throughput}, {"fill", BenchMode::fill}, {"drain", BenchMode::drain}};
@@ -42,7 +43,7 @@ void add_load_options(CLI::App& app, AmqpBenchOptions& options) {
   app.add_option("--ack-every", options.ack_every, "Acknowledge so many at once");
 }
 
-void add_run_options(CLI::App& app, AmqpBenchOptions& options) {
+void add_run_options(CLI::App& app, RunOptions& options) {
   app.add_option("--seconds", options.seconds, "Measured time");
   app.add_option("--warmup", options.warmup_seconds, "Seconds before it");
   app.add_option("--patience", options.patience_seconds,
@@ -64,7 +65,7 @@ void add_bench_command(CLI::App& app, int& exit_code) {
   auto options = std::make_shared<AmqpBenchOptions>();
   amqp->add_option("--url", options->url, "amqp://user:password@host:port/vhost");
   add_load_options(*amqp, *options);
-  add_run_options(*amqp, *options);
+  add_run_options(*amqp, options->run);
   amqp->callback([options, &exit_code] { exit_code = bench::run_amqp_bench(*options); });
 }
 

@@ -1,4 +1,4 @@
-#include "bench/amqp_url.h"
+#include "bench/server_url.h"
 
 #include <charconv>
 #include <optional>
@@ -38,38 +38,44 @@ bool set(std::string& part, std::string_view text) {
   return decoded.has_value();
 }
 
-bool set_place(AmqpUrl& url, std::string_view place) {
-  auto [host, port] = cut(place, ':');
-  if (!host.empty() && !set(url.host, host)) return false;
-  if (!port) return true;
-  auto [end, wrong] = std::from_chars(port->data(), port->data() + port->size(), url.port);
-  return wrong == std::errc{} && end == port->data() + port->size() && url.port != 0;
-}
-
-bool set_login(AmqpUrl& url, std::string_view login) {
+bool set_login(ServerUrl& url, std::string_view login) {
   auto [user, password] = cut(login, ':');
   return set(url.user, user) && (!password || set(url.password, *password));
 }
 
 }  // namespace
 
-std::expected<AmqpUrl, std::string> AmqpUrl::parse(std::string_view text) {
-  constexpr std::string_view scheme = "amqp://";
-  if (!text.starts_with(scheme)) return std::unexpected("the URL must begin with amqp://");
-  auto [authority, vhost] = cut(text.substr(scheme.size()), '/');
-  AmqpUrl url;
+bool parse_place(std::string_view text, ServerUrl& place) {
+  auto [host, port] = cut(text, ':');
+  if (!host.empty() && !set(place.host, host)) return false;
+  if (!port) return true;
+  auto [end, wrong] = std::from_chars(port->data(), port->data() + port->size(), place.port);
+  return wrong == std::errc{} && end == port->data() + port->size() && place.port != 0;
+}
+
+Try<ServerUrl> ServerUrl::parse(std::string_view text, std::string_view scheme,
+                                ServerUrl defaults) {
+  std::string start = std::string(scheme) + "://";
+  if (!text.starts_with(start)) return std::unexpected("the URL must begin with " + start);
+  auto [authority, path] = cut(text.substr(start.size()), '/');
+  ServerUrl url = std::move(defaults);
   std::size_t at = authority.rfind('@');
   bool has_login = at != std::string_view::npos;
   if (has_login && !set_login(url, authority.substr(0, at))) {
     return std::unexpected("the URL's login is not well encoded");
   }
-  if (!set_place(url, has_login ? authority.substr(at + 1) : authority)) {
+  if (!parse_place(has_login ? authority.substr(at + 1) : authority, url)) {
     return std::unexpected("the URL's host and port are wrong");
   }
-  if (vhost && !vhost->empty() && !set(url.vhost, *vhost)) {
-    return std::unexpected("the URL's vhost is not well encoded");
+  if (path && !path->empty() && !set(url.path, *path)) {
+    return std::unexpected("the URL's path is not well encoded");
   }
   return url;
+}
+
+Try<ServerUrl> parse_amqp_url(std::string_view text) {
+  return ServerUrl::parse(text, "amqp",
+                          {.user = "guest", .password = "guest", .port = 5672, .path = "/"});
 }
 
 }  // namespace wharf::bench
