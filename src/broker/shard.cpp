@@ -37,8 +37,8 @@ Shard::Shard(const ShardSetup& setup)
       router_(catalog_, *setup.formats),
       sessions_(setup.index, setup.count),
       alarms_(setup.count),
-      live_mail_(setup.count),
-      taken_(setup.count) {
+      taken_(setup.count),
+      live_mail_(setup.count) {
   ASSERT(setup.index < setup.count);
   ASSERT(setup.post && setup.disk && setup.clock && setup.random && setup.access && setup.formats);
 }

@@ -282,16 +282,16 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   std::uint64_t next_fetch_ = 1;
   std::optional<runtime::TimerWheel<QueueId>> timers_;
   boost::unordered_flat_map<QueueId, Timer> queue_timers_;
-  LiveTable live_;
-  LiveWriter live_writer_;
-  std::vector<LiveAt> live_mail_;  // to each shard, of this turn
-  std::minstd_rand live_chance_;   // who of a group
   std::vector<Alarm> alarms_;         // of each shard
   storage::Lsn notified_up_to_ = 0;   // the durable mark that waiters have been told of
   bool notified_of_failure_ = false;  // and that there will be none any more
   std::uint64_t mail_bytes_ = 0;      // publishes that other shards have not taken yet
   std::vector<std::uint64_t> taken_;  // the same in this turn, from each other shard
   std::vector<SessionId> held_;       // told to wait until mail_bytes_ is low again
+  LiveTable live_;
+  LiveWriter live_writer_;
+  std::vector<LiveAt> live_mail_;  // to each shard, of this turn
+  std::minstd_rand live_chance_;   // who of a group
   std::uint64_t memory_bytes_ = 0;
 
   // Kept between calls to keep their memory.
