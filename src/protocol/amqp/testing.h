@@ -34,6 +34,7 @@ inline Peer peer_named(std::string certificate_name = {}) {
   peer.local = "127.0.0.1:5672";
   peer.loopback = true;
   peer.certificate_name = std::move(certificate_name);
+  peer.tls = !peer.certificate_name.empty();
   return peer;
 }
 
