@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "auth/access.h"
+#include "base/boxed.h"
 #include "base/fault.h"
 #include "base/id.h"
 #include "base/random.h"
@@ -135,10 +136,10 @@ struct QueueDeclared {
 };
 // It exists, and is not what was asked for. The session says in which way.
 struct QueueDiffers {
-  QueueSpec current;
+  Boxed<QueueSpec> current;
 };
 struct ExchangeDiffers {
-  ExchangeSpec current;
+  Boxed<ExchangeSpec> current;
 };
 struct QueueDeleted {
   std::uint64_t ready = 0;

@@ -161,6 +161,13 @@ class Queue {
   std::uint64_t leased() const { return leases_.leased(); }
   std::uint64_t in_transfer() const { return leases_.in_transfer(); }
   std::uint32_t consumers() const { return consumers_.count(); }
+  // It has consumers, and more than they should have to wait for; and no longer so.
+  bool is_crowded() const {
+    return consumers_.count() > 0 && (ready_ >= crowd_count || ready_bytes_ >= crowd_bytes);
+  }
+  bool is_eased() const {
+    return consumers_.count() == 0 || (ready_ < crowd_count / 2 && ready_bytes_ < crowd_bytes / 2);
+  }
   bool retired() const { return retired_; }
   // What QueueHost::unused was told for still holds.
   bool is_unused() const;
@@ -169,6 +176,10 @@ class Queue {
   void check() const;
 
  private:
+  // Half of what a lane keeps in memory.
+  static constexpr std::uint64_t crowd_count = 2048;
+  static constexpr std::uint64_t crowd_bytes = 2 << 20;
+
   struct Get {
     SessionId session;
     RequestId request = 0;

@@ -38,6 +38,7 @@ Shard::Shard(const ShardSetup& setup)
       sessions_(setup.index, setup.count),
       alarms_(setup.count),
       taken_(setup.count),
+      crowded_(setup.count),
       live_mail_(setup.count) {
   ASSERT(setup.index < setup.count);
   ASSERT(setup.post && setup.disk && setup.clock && setup.random && setup.access && setup.formats);
@@ -109,6 +110,7 @@ void Shard::begin_turn() {
     if (Queue* queue = find_local(id)) queue->on_timer();
   });
   dispatch_queues();
+  watch_crowds();
   run_dead_letters();
   report_unused();
   restate_alarm();
@@ -164,6 +166,8 @@ std::optional<Instant> Shard::next_deadline() const {
   std::optional<Instant> next = timers_->next();
   std::optional<Instant> disk = store_->next_deadline();
   if (disk && (!next || *disk < *next)) next = disk;
+  std::optional<Instant> look = next_release();
+  if (look && (!next || *look < *next)) next = look;
   return next;
 }
 

@@ -180,7 +180,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void on(DescribeAt& message);
   void on(RetireAt& message);
   void on(SessionGone& message);
-  void on(CatalogAsk& message);
+  void on(Boxed<CatalogAsk>& message);
   void on(Retired& message);
   void on(QueueUnused& message);
   void on(ChangesApplied& message);
@@ -205,7 +205,12 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   bool place(const Message& message, std::span<const QueueId> queues, const Waiter& waiter);
   bool append_admitted(const Message& message, bool& durable);
   // Sends more than other shards take: it is to wait.
-  void hold(SessionId session, SessionState& state);
+  void hold_if_needed(SessionId session, SessionState& state);
+  void release();
+  std::optional<Instant> next_release() const;
+  // Notes the queue if it is crowded.
+  bool is_in_crowd(const Queue& queue);
+  void watch_crowds();
   void tell_to_wait(SessionId session);
   void report_taken();
   void notify(const Waiter& waiter, bool stored);
@@ -287,7 +292,11 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   bool notified_of_failure_ = false;  // and that there will be none any more
   std::uint64_t mail_bytes_ = 0;      // publishes that other shards have not taken yet
   std::vector<std::uint64_t> taken_;  // the same in this turn, from each other shard
-  std::vector<SessionId> held_;       // told to wait until mail_bytes_ is low again
+  std::vector<SessionId> held_;       // told to wait until mail and queues are short again
+  Instant held_since_;
+  std::vector<QueueId> crowds_;   // queues of this shard
+  std::vector<bool> crowded_;     // other shards, as they said last
+  bool placed_in_crowd_ = false;  // by the publish under way
   LiveTable live_;
   LiveWriter live_writer_;
   std::vector<LiveAt> live_mail_;  // to each shard, of this turn

@@ -1,11 +1,10 @@
 // Shards together, each on a disk in memory: who waits for whom, and that nobody waits for longer.
-#include "broker/shard.h"
-
 #include <array>
 
 #include <gtest/gtest.h>
 
 #include "broker/queue_test_host.h"
+#include "broker/shard.h"
 #include "storage/memory_disk.h"
 
 namespace wharf::broker::test {
@@ -169,6 +168,74 @@ TEST_F(ShardFlowTest, AnotherAlarmDoesNotReleaseAPublisherThatWaits) {
   ASSERT_TRUE(alarm && alarm->disk);
   EXPECT_TRUE(alarm->behind);
 }
+
+// ---- queues whose consumers keep up, but not quite
+
+struct CrowdTest : ShardFlowTest, testing::WithParamInterface<ShardIndex> {
+  void subscribe(const std::string& queue) {
+    SubscribeSpec spec;
+    spec.queue = queue;
+    spec.consumer = 1;
+    spec.leased = false;
+    shards_[0]->subscribe(session_, 9, spec);
+    settle();
+    for (const Event& event : events()) {
+      const auto* reply = std::get_if<Reply>(&event);
+      if (reply && reply->outcome) queue_ = std::get<Subscribed>(*reply->outcome).queue;
+    }
+  }
+  void take(std::uint32_t count) {
+    shards_[0]->grant(session_, queue_, 1, count, 1 << 20);
+    settle();
+  }
+  // How many went out until the publisher was told to wait; none: it never was.
+  std::optional<std::size_t> publish_until_told(const std::string& queue) {
+    for (std::size_t sent = 1; sent <= 20'000; ++sent) {
+      publish(queue, 10);
+      if (sent % 16 == 0) settle();
+      std::optional<Alarm> alarm = told_alarm();
+      if (alarm && alarm->behind) return sent;
+    }
+    return std::nullopt;
+  }
+  QueueId queue_;
+};
+
+TEST_P(CrowdTest, PublishersWaitUntilConsumersHaveTaken) {
+  std::string queue = queue_on(GetParam());
+  subscribe(queue);
+  std::optional<std::size_t> sent = publish_until_told(queue);
+  ASSERT_TRUE(sent);
+  EXPECT_GT(*sent, 2000U);
+  take(100);
+  EXPECT_FALSE(told_alarm()) << "too early";
+  take(static_cast<std::uint32_t>(*sent));
+  publish(queue, 10);
+  settle();
+  std::optional<Alarm> alarm = told_alarm();
+  ASSERT_TRUE(alarm) << "held for ever";
+  EXPECT_FALSE(alarm->any());
+}
+
+TEST_P(CrowdTest, PublishersWaitOnlyBrieflyForConsumersThatCrawl) {
+  std::string queue = queue_on(GetParam());
+  subscribe(queue);
+  ASSERT_TRUE(publish_until_told(queue));
+  clock_.passed += std::chrono::milliseconds(2);
+  settle();
+  std::optional<Alarm> alarm = told_alarm();
+  ASSERT_TRUE(alarm);
+  EXPECT_FALSE(alarm->any());
+  std::optional<std::size_t> sent = publish_until_told(queue);
+  ASSERT_TRUE(sent);
+  EXPECT_GT(*sent, 200U) << "a moment for each message";
+}
+
+TEST_P(CrowdTest, NobodyWaitsForAQueueWithoutConsumers) {
+  EXPECT_FALSE(publish_until_told(queue_on(GetParam())));
+}
+
+INSTANTIATE_TEST_SUITE_P(NearAndFar, CrowdTest, testing::Values(0, 1));
 
 }  // namespace
 }  // namespace wharf::broker::test

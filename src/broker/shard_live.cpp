@@ -125,7 +125,9 @@ Outcome<LivePublished> Shard::publish_live(SessionId session, const LiveMessage&
   published.queues = static_cast<std::uint32_t>(routes_.queues.size());
   Waiter waiter;
   if (options.receipt) waiter = ReceiptTo{session, *options.receipt};
+  placed_in_crowd_ = false;
   published.receipts = distribute(to_message(message), waiter);
+  hold_if_needed(session, *state);
   return published;
 }
 

@@ -10,6 +10,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.h"
 #include "broker/api.h"
 #include "broker/change.h"
 #include "runtime/mailbox.h"
@@ -47,6 +48,8 @@ struct PublishTo {
 };
 // The owner has placed publishes of that many bytes, as the sender counts: it may send more.
 struct PublishesTaken {
+  ShardIndex shard = 0;
+  bool is_crowded = false;  // it has a queue whose consumers do not keep up
   std::uint64_t bytes = 0;
 };
 struct TransferStored {
@@ -224,9 +227,9 @@ struct EventFor {
 
 using ShardMessage =
     std::variant<PublishTo, TransferStored, SettleAt, SubscribeAt, UnsubscribeAt, GrantAt, GetAt,
-                 PurgeAt, DescribeAt, RetireAt, SessionGone, CatalogAsk, Retired, QueueUnused,
-                 ChangesApplied, ApplyChanges, AlarmAt, EventFor, FindInboxAt, PublishesTaken,
-                 ListenAt, UnlistenAt, SlowAt, LiveAt, FenceAt>;
+                 PurgeAt, DescribeAt, RetireAt, SessionGone, Boxed<CatalogAsk>, Retired,
+                 QueueUnused, ChangesApplied, ApplyChanges, AlarmAt, EventFor, FindInboxAt,
+                 PublishesTaken, ListenAt, UnlistenAt, SlowAt, LiveAt, FenceAt>;
 using ShardPost = runtime::Post<ShardMessage>;
 
 }  // namespace wharf::broker

@@ -15,10 +15,6 @@ namespace {
 // memory.
 constexpr std::size_t may_write_kept_max = 256;
 
-// Publishes on their way to other shards: above this, those who publish more of them wait until
-// half of it is taken.
-constexpr std::uint64_t mail_bytes_high = 2 << 20;
-
 // What a publish takes up on its way: the record and, about, what stands around it.
 std::uint64_t mail_size(const Message& message) {
   return message.record().bytes().size() + sizeof(ShardMessage) + 128;
@@ -68,8 +64,9 @@ Outcome<Published> Shard::publish(SessionId session, const Message& message,
   if (published.queues == 0) return published;
   Waiter waiter;
   if (options.receipt) waiter = ReceiptTo{session, *options.receipt};
+  placed_in_crowd_ = false;
   published.receipts = distribute(message, waiter);
-  if (mail_bytes_ > mail_bytes_high) hold(session, *state);
+  hold_if_needed(session, *state);
   return published;
 }
 
@@ -102,6 +99,7 @@ std::uint32_t Shard::distribute_remote(const Message& message, const Waiter& wai
     }
     if (queues.empty()) continue;
     mail_bytes_ += mail_size(message);
+    placed_in_crowd_ |= crowded_[shard];
     send_to(shard, PublishTo{message, std::move(queues), waiter, catalog_order_, setup_.index});
     ++shards;
   }
@@ -127,7 +125,10 @@ bool Shard::place(const Message& message, std::span<const QueueId> queues, const
     notify(waiter, false);
     return false;
   }
-  for (auto& [queue, admission] : admitted_) queue->place(admission, message);
+  for (auto& [queue, admission] : admitted_) {
+    queue->place(admission, message);
+    placed_in_crowd_ |= is_in_crowd(*queue);
+  }
   if (std::holds_alternative<std::monostate>(waiter)) return true;
   if (durable && !refused) {
     store_->request_sync();
@@ -156,33 +157,6 @@ void Shard::on(PublishTo& message) {
   } else {
     place(message.message, message.queues, message.waiter);
     taken_[message.from] += mail_size(message.message);
-  }
-}
-
-// ---- publishers do not run away from other shards
-
-void Shard::hold(SessionId session, SessionState& state) {
-  if (state.held) return;
-  state.held = true;
-  held_.push_back(session);
-  tell_to_wait(session);
-}
-
-void Shard::report_taken() {
-  for (ShardIndex shard = 0; shard < setup_.count; ++shard) {
-    if (taken_[shard] > 0) send_to(shard, PublishesTaken{std::exchange(taken_[shard], 0)});
-  }
-}
-
-void Shard::on(PublishesTaken& message) {
-  ASSERT(message.bytes <= mail_bytes_);
-  mail_bytes_ -= message.bytes;
-  if (mail_bytes_ > mail_bytes_high / 2) return;
-  for (SessionId session : std::exchange(held_, {})) {
-    SessionState* state = sessions_.find(session);
-    if (!state) continue;
-    state->held = false;
-    sessions_.tell(session, alarm());
   }
 }
 

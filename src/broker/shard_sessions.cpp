@@ -117,7 +117,7 @@ void Shard::ask_directory(SessionId session, std::optional<RequestId> request,
                           CatalogRequest what) {
   SessionState* state = sessions_.find(session);
   ASSERT(state);
-  send_to(0, CatalogAsk{session, request, state->vhost, state->who, std::move(what)});
+  send_to(0, Boxed(CatalogAsk{session, request, state->vhost, state->who, std::move(what)}));
 }
 
 void Shard::declare_queue(SessionId session, RequestId request, const QueueSpec& spec,
@@ -149,7 +149,7 @@ void Shard::unbind(SessionId session, RequestId request, const BindingSpec& bind
   ask_directory(session, request, UnbindRequest{binding});
 }
 
-void Shard::on(CatalogAsk& message) { directory_->ask(std::move(message)); }
+void Shard::on(Boxed<CatalogAsk>& message) { directory_->ask(std::move(*message)); }
 void Shard::on(Retired& message) { directory_->retired(message); }
 void Shard::on(QueueUnused& message) { directory_->unused(message); }
 void Shard::on(ChangesApplied& message) { directory_->applied(message.shard, message.order); }

@@ -70,7 +70,7 @@ Checked Channel::on(const ExchangeDeclare& method, Chain&) {
 
 Checked Channel::on_answer(const Pending& asked, broker::ExchangeDiffers& answer, Chain&) {
   ASSERT(asked.exchange);
-  return std::unexpected(difference(*asked.exchange, answer.current, link_.vhost_name));
+  return std::unexpected(difference(*asked.exchange, *answer.current, link_.vhost_name));
 }
 
 Checked Channel::on(const ExchangeDelete& method, Chain&) {
@@ -229,7 +229,7 @@ Checked Channel::on_answer(const Pending& asked, broker::QueueDeclared& answer, 
 
 Checked Channel::on_answer(const Pending& asked, broker::QueueDiffers& answer, Chain&) {
   ASSERT(asked.queue);
-  std::optional<Error> error = difference(*asked.queue, answer.current, link_.vhost_name);
+  std::optional<Error> error = difference(*asked.queue, *answer.current, link_.vhost_name);
   if (error) return std::unexpected(std::move(*error));
   return refuse(ReplyCode::precondition_failed,
                 "inequivalent declaration of " + link_.describe(Resource::queue, asked.name));
