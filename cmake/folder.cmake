@@ -14,6 +14,7 @@ pkg_check_modules(re2 REQUIRED IMPORTED_TARGET GLOBAL re2)
 add_library(re2::re2 ALIAS PkgConfig::re2)
 enable_testing()
 include(GoogleTest)
+add_custom_target(wharf_tests)  # all unit tests, and nothing else
 
 add_library(wharf_options INTERFACE)
 target_include_directories(wharf_options INTERFACE ${PROJECT_SOURCE_DIR}/src)
@@ -73,6 +74,7 @@ function(wharf_folder path)
     add_executable(${target}_test ${tests})
     target_link_libraries(${target}_test PRIVATE ${target} GTest::gtest GTest::gmock
       GTest::gtest_main)
+    add_dependencies(wharf_tests ${target}_test)
     gtest_discover_tests(${target}_test DISCOVERY_MODE PRE_TEST
       PROPERTIES TIMEOUT 120 LABELS ${path})
   endif()

@@ -91,7 +91,8 @@ struct ExchangeSpec {
 
 enum class Overflow : std::uint8_t { drop_head, reject_publish, reject_publish_dead_letter };
 
-// `counted` queues keep a delivery limit and are always durable; else the two behave alike.
+// `counted` queues keep a delivery limit, are always durable and so is all that is in them; with
+// single_active they are not for get. Else the two behave alike.
 enum class QueueKind : std::uint8_t { standard, counted };
 
 struct QueueSpec {
@@ -355,7 +356,8 @@ class Core {
   // grants.
   virtual void grant(SessionId session, QueueId queue, ConsumerId consumer, std::uint32_t messages,
                      std::uint64_t bytes) = 0;
-  // Reply: Got. `leased` as in SubscribeSpec. Failures: not_found, locked, refused, not_allowed.
+  // Reply: Got. `leased` as in SubscribeSpec. Failures: not_found, locked, refused, not_allowed
+  // with why "single active" (a counted queue that is).
   virtual void get(SessionId session, RequestId request, std::string_view queue, bool leased) = 0;
   // Each record must be leased to this session; others are ignored. With a receipt, one Receipt
   // comes when the change is durable.

@@ -127,7 +127,9 @@ void Queue::place(const Admission& admission, const Message& message) {
     add_memory(message);
     Change(*this, index)->push_fresh(std::move(entry));
   }
-  if (!is_wanted() && lane.fresh_count() > 1 && host_.memory_tight()) cool(index);
+  if (!is_wanted() && lane.fresh_count() > 1 && host_.memory_tight()) {
+    cool(index, fresh_count_tight_max, fresh_bytes_tight_max);
+  }
   if (message.ttl_ms()) ttl_seen_ = true;
   if (ttl_seen_ && deadline_of(message) == message.arrived()) {
     unexpiring_ = admission.record;
@@ -287,8 +289,8 @@ void Queue::drop() {
   }
 }
 
-void Queue::cool(std::size_t lane) {
-  std::int64_t freed = Change(*this, lane)->cool(fresh_count_tight_max, fresh_bytes_tight_max);
+void Queue::cool(std::size_t lane, std::size_t count_max, std::uint64_t bytes_max) {
+  std::int64_t freed = Change(*this, lane)->cool(count_max, bytes_max);
   if (freed == 0) return;
   host_.add_memory(-freed);
   if (fetch_ && fetch_->lane == lane) fetch_->is_overtaken = true;
@@ -297,7 +299,14 @@ void Queue::cool(std::size_t lane) {
 void Queue::shed() {
   Call call(*this);
   if (is_wanted()) return;
-  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) cool(lane);
+  bool is_idle = consumers_.count() == 0;
+  for (std::size_t lane = 0; lane < lanes_.size(); ++lane) {
+    if (is_idle) {
+      cool(lane, 1, 0);
+    } else {
+      cool(lane, fresh_count_tight_max, fresh_bytes_tight_max);
+    }
+  }
 }
 
 void Queue::dead_lettered(RecordRef record) {

@@ -81,13 +81,13 @@ enum class Verdict : std::uint8_t {
 
 enum class Storing : std::uint8_t {
   none,     // stays in memory
-  spilled,  // in the store, as a volatile record, only to leave memory
+  spilled,  // in the store, only to leave memory
   durable,
 };
 
 struct Admission {
   Verdict verdict = Verdict::place;
-  Storing storing = Storing::none;  // spilled for one queue and durable for another: stored durable
+  Storing storing = Storing::none;
   RecordRef record;
   storage::LaneRef ref;  // `record` as the store names it
   bool cold = false;     // not kept in memory
@@ -113,8 +113,10 @@ class Queue {
   // ---- publishing
   // Decides about a message and numbers it. With Verdict::place, exactly one of place and abandon
   // must follow, before anything else happens to this queue. For several queues: admit at all;
-  // append once, to the `ref`s that are to be stored, volatile unless one is durable, with
-  // charge_of(message); then place at all, or abandon at all when append failed.
+  // append to the `ref`s that are to be stored, with charge_of(message), volatile unless one is
+  // durable; then place at all, or abandon at all when append failed. A transient message that is
+  // durable in one queue and spilled in another needs an append for each: a restart must forget it
+  // where it was only spilled.
   Admission admit(const Message& message);
   void place(const Admission& admission, const Message& message);
   void abandon(const Admission& admission);
@@ -144,8 +146,9 @@ class Queue {
   std::uint64_t retire();
   // Second step: all records go. REQUIRES: retired. Only destruction may follow.
   void drop();
-  // Gives up memory that it can do without. Queues do so by themselves when they take a message
-  // while memory is tight; this is for those that lie idle.
+  // Gives up memory that it can do without: all but the heads of its lanes where there are no
+  // consumers. Queues do so by themselves, in part, when they take a message while memory is tight;
+  // this is for those that lie idle.
   void shed();
 
   // ---- what the host tells
@@ -195,11 +198,13 @@ class Queue {
   // Keeps the sums over all lanes true while one lane is changed.
   class Change;
 
-  bool is_durable(const Message& message) const { return spec_.durable && message.persistent(); }
+  bool is_durable(const Message& message) const {
+    return spec_.durable && (message.persistent() || spec_.kind == QueueKind::counted);
+  }
   std::size_t lane_of(const Message& message) const;
   bool is_full(std::uint32_t more_bytes) const;
   bool must_go_cold(const Lane& lane) const;
-  void cool(std::size_t lane);
+  void cool(std::size_t lane, std::size_t count_max, std::uint64_t bytes_max);
   void consumer_left();
   // Behind whatever changed something: limits, fetches, the timer, a wish for dispatch.
   void settle_down(bool may_want_dispatch);

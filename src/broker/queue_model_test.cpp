@@ -273,6 +273,7 @@ class ModelRun {
     QueueSpec spec;
     spec.name = "q";
     spec.durable = chance(2);
+    if (spec.durable && chance(4)) spec.kind = QueueKind::counted;
     spec.single_active = chance(4);
     spec.priority_max = chance(2) ? 0 : static_cast<std::uint8_t>(1 + random_.below(4));
     bool dead_letters = chance(2);

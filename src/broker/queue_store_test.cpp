@@ -203,6 +203,26 @@ TEST_F(QueueTest, DurableRecordsComeBackAndTransientOnesDoNot) {
   EXPECT_EQ(bodies(), (Bodies{"kept", "kept too"}));
 }
 
+TEST_F(QueueTest, CountedQueuesKeepTransientRecordsToo) {
+  QueueSpec spec = durable();
+  spec.kind = QueueKind::counted;
+  make(spec);
+  publish("a");
+  publish("b", {.persistent = true});
+  ASSERT_TRUE(subscribe(alice, 1));
+  EXPECT_EQ(bodies(), Bodies{"a"});
+  queue_->session_gone(alice);
+  restart(spec, host_.disk().end());
+  EXPECT_EQ(queue_->ready(), 2u);
+  ASSERT_TRUE(subscribe(alice));
+  std::vector<Told> all = take();
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].body(), "a");
+  EXPECT_TRUE(all[0].delivery->redelivered);
+  EXPECT_EQ(all[0].delivery->failed, 1u);
+  EXPECT_EQ(all[1].body(), "b");
+}
+
 TEST_F(QueueTest, RecoveredHeadExpiresWithNobodyThere) {
   QueueSpec spec = dead_lettering(durable());
   make(spec);

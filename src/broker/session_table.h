@@ -28,7 +28,7 @@ struct SessionState {
   bool has_exclusive_queues = false;  // or had one
   bool held = false;                  // told to wait; see Shard::release
   std::uint32_t crowded_publishes =
-      0;  // since it was held                  // told to wait until other shards have caught up
+      0;  // since it was held
   // Answers of Access::authorize for publishing, by exchange. Access never changes, so they stay
   // true.
   boost::unordered_flat_map<std::string, bool, TextHash, std::equal_to<>> may_write;

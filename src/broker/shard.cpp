@@ -12,6 +12,8 @@ namespace wharf::broker {
 namespace {
 // Mail that a turn takes at most, so that connections and disk get theirs.
 constexpr std::size_t mail_batches_max = 64;
+// Queues that a turn asks for memory at most.
+constexpr std::size_t shed_queues_max = 64;
 }  // namespace
 
 // Recovery fills shard 0's catalog; other shards have none of their own.
@@ -113,13 +115,38 @@ void Shard::begin_turn() {
   watch_crowds();
   run_dead_letters();
   report_unused();
+  shed_some();
   restate_alarm();
 }
 
 // The disk's answers are collected at the end of a turn; who waits for them has the next.
 bool Shard::has_work() const {
-  return !dirty_queues_.empty() || !dead_.empty() || !unused_.empty() ||
+  return !dirty_queues_.empty() || !dead_.empty() || !unused_.empty() || shed_left_ > 0 ||
          store_->durable_up_to() != notified_up_to_ || store_->failed() != notified_of_failure_;
+}
+
+// While memory is tight, queues are asked in turn to give up what they can do without; a few in a
+// turn of the loop, so that a great number of them delays nobody. A new round begins only once
+// memory has grown again by a part of what there is of it: what can be given up is found, and what
+// cannot does not keep the shard busy.
+void Shard::shed_some() {
+  if (!memory_tight()) {
+    shed_left_ = 0;
+    shed_floor_ = 0;
+    return;
+  }
+  shed_floor_ = std::min(shed_floor_, memory_bytes_);
+  if (shed_left_ == 0) {
+    if (memory_bytes_ - shed_floor_ < setup_.limits.memory_bytes_max / 64) return;
+    shed_left_ = queue_list_.size();
+  }
+  shed_left_ = std::min(shed_left_, queue_list_.size());
+  for (std::size_t asked = 0; asked < shed_queues_max && shed_left_ > 0; ++asked, --shed_left_) {
+    if (shed_at_ >= queue_list_.size()) shed_at_ = 0;
+    if (Queue* queue = find_local(queue_list_[shed_at_++])) queue->shed();
+    if (!memory_tight()) break;
+  }
+  if (shed_left_ == 0) shed_floor_ = memory_bytes_;
 }
 
 void Shard::report_unused() {
@@ -234,9 +261,9 @@ Shard::Stats Shard::stats() const {
   Stats stats;
   stats.sessions = sessions_.size();
   stats.queues = queues_.size();
-  for (const auto& [id, queue] : queues_) {
-    stats.ready += queue->ready();
-    stats.leased += queue->leased();
+  for (const auto& [id, held] : queues_) {
+    stats.ready += held.queue->ready();
+    stats.leased += held.queue->leased();
   }
   stats.memory_bytes = memory_bytes_;
   if (store_) stats.store = store_->stats();

@@ -164,6 +164,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void receive_mail();
   void take_fetched();
   void dispatch_queues();
+  void shed_some();
   void restate_alarm();
   Alarm alarm() const;
 
@@ -203,7 +204,14 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   std::uint32_t distribute_remote(const Message& message, const Waiter& waiter);
   void select_local();
   bool place(const Message& message, std::span<const QueueId> queues, const Waiter& waiter);
-  bool append_admitted(const Message& message, bool& durable);
+  // What became of an append for all of admitted_ that are to be stored.
+  struct Appended {
+    bool stored = true;  // false: the log had no room, all were abandoned
+    bool durable = false;
+    bool refused = false;  // no room for those that were to be spilled beside durable ones
+  };
+  Appended append_admitted(const Message& message);
+  bool append(const Message& message, Storing first, Storing second);
   // Sends more than other shards take: it is to wait.
   void hold_if_needed(SessionId session, SessionState& state);
   void release();
@@ -273,7 +281,17 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   std::uint64_t catalog_order_ = 0;      // of the last change applied
   std::optional<Directory> directory_;   // on shard 0 only
   SessionTable sessions_;
-  boost::unordered_flat_map<QueueId, std::unique_ptr<Queue>> queues_;
+  struct Held {
+    std::unique_ptr<Queue> queue;
+    std::size_t place = 0;  // in queue_list_
+  };
+  boost::unordered_flat_map<QueueId, Held> queues_;
+  std::vector<QueueId> queue_list_;  // the same, for walks in parts
+  // A walk over idle queues that are to give up memory: where it stands, how many are left of it,
+  // and what was still held after the last one.
+  std::size_t shed_at_ = 0;
+  std::size_t shed_left_ = 0;
+  std::uint64_t shed_floor_ = 0;
   std::vector<QueueId> dirty_queues_;
   std::vector<std::pair<storage::Lsn, QueueId>> waiting_queues_;
   std::deque<Waiting> waiting_;  // in order of lsn

@@ -14,7 +14,7 @@ Failure queue_failure(Errc code, const char* why) {
 
 Queue* Shard::find_local(QueueId id) {
   auto it = queues_.find(id);
-  return it == queues_.end() ? nullptr : it->second.get();
+  return it == queues_.end() ? nullptr : it->second.queue.get();
 }
 
 // ---- from sessions of this shard
@@ -42,6 +42,12 @@ void Shard::grant(SessionId session, QueueId queue, ConsumerId consumer, std::ui
 void Shard::get(SessionId session, RequestId request, std::string_view queue, bool leased) {
   Outcome<const QueueEntry*> entry = readable_queue(session, queue);
   if (!entry) return reply(session, request, std::unexpected(entry.error()));
+  const QueueSpec& spec = (*entry)->spec;
+  if (spec.kind == QueueKind::counted && spec.single_active) {
+    Failure failure = queue_failure(Errc::not_allowed, "single active");
+    failure.name = spec.name;
+    return reply(session, request, std::unexpected(std::move(failure)));
+  }
   note_shard(session, shard_of((*entry)->id));
   send_to(shard_of((*entry)->id), GetAt{session, request, (*entry)->id, leased});
 }

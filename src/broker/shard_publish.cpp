@@ -106,9 +106,8 @@ std::uint32_t Shard::distribute_remote(const Message& message, const Waiter& wai
   return shards;
 }
 
-// One append for all queues of this shard that must have the message on disk: a record is stored
-// once. False when the log did not take it (failed, or it is too large): then no queue has it, and
-// the waiter was told so.
+// False when the log did not take it (failed, or it is too large): then no queue has it, and the
+// waiter was told so.
 bool Shard::place(const Message& message, std::span<const QueueId> queues, const Waiter& waiter) {
   bool refused = false;
   admitted_.clear();
@@ -119,18 +118,18 @@ bool Shard::place(const Message& message, std::span<const QueueId> queues, const
     refused |= admission.verdict == Verdict::refuse;
     if (admission.verdict == Verdict::place) admitted_.emplace_back(queue, admission);
   }
-  bool durable = false;
-  if (!append_admitted(message, durable)) {
-    for (auto& [queue, admission] : admitted_) queue->abandon(admission);
+  Appended appended = append_admitted(message);
+  if (!appended.stored) {
     notify(waiter, false);
     return false;
   }
+  refused |= appended.refused;
   for (auto& [queue, admission] : admitted_) {
     queue->place(admission, message);
     placed_in_crowd_ |= is_in_crowd(*queue);
   }
   if (std::holds_alternative<std::monostate>(waiter)) return true;
-  if (durable && !refused) {
+  if (appended.durable && !refused) {
     store_->request_sync();
     waiting_.push_back({store_->end(), waiter});
   } else {
@@ -139,14 +138,42 @@ bool Shard::place(const Message& message, std::span<const QueueId> queues, const
   return true;
 }
 
-bool Shard::append_admitted(const Message& message, bool& durable) {
-  refs_.clear();
+// One append for all queues of this shard that must have the message on disk: a record is stored
+// once. Where a persistent message is only spilled, the whole queue does not outlive a restart, so
+// the record may. A transient one must be forgotten there, also when another queue keeps it: then
+// there is a second, volatile record.
+Shard::Appended Shard::append_admitted(const Message& message) {
+  Appended done;
+  bool spilled = false;
   for (const auto& [queue, admission] : admitted_) {
-    if (admission.storing == Storing::none) continue;
+    done.durable |= admission.storing == Storing::durable;
+    spilled |= admission.storing == Storing::spilled;
+  }
+  if (!done.durable && !spilled) return done;
+  bool apart = done.durable && spilled && !message.persistent();
+  done.stored = append(message, Storing::durable, apart ? Storing::durable : Storing::spilled);
+  if (!done.stored) {
+    for (auto& [queue, admission] : admitted_) queue->abandon(admission);
+  } else if (apart && !append(message, Storing::spilled, Storing::spilled)) {
+    done.refused = true;
+    std::erase_if(admitted_, [](auto& admitted) {
+      if (admitted.second.storing != Storing::spilled) return false;
+      admitted.first->abandon(admitted.second);
+      return true;
+    });
+  }
+  return done;
+}
+
+// To those of admitted_ that store it in one of the two ways.
+bool Shard::append(const Message& message, Storing first, Storing second) {
+  refs_.clear();
+  bool durable = false;
+  for (const auto& [queue, admission] : admitted_) {
+    if (admission.storing != first && admission.storing != second) continue;
     refs_.push_back(admission.ref);
     durable |= admission.storing == Storing::durable;
   }
-  if (refs_.empty()) return true;
   Bytes record = message.record().bytes();
   return store_->append(refs_, std::span(&record, 1), charge_of(message), !durable).has_value();
 }

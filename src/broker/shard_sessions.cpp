@@ -172,14 +172,23 @@ void Shard::apply(const Change& change) {
 
 Queue* Shard::add_queue(const QueueEntry& entry) {
   auto queue = std::make_unique<Queue>(entry.id, entry.spec, static_cast<QueueHost&>(*this));
-  return queues_.emplace(entry.id, std::move(queue)).first->second.get();
+  auto [it, is_new] = queues_.emplace(entry.id, Held{std::move(queue), queue_list_.size()});
+  ASSERT(is_new);
+  queue_list_.push_back(entry.id);
+  return it->second.queue.get();
 }
 
 void Shard::remove_queue(QueueId id) {
   auto it = queues_.find(id);
   if (it == queues_.end()) return;
-  if (!it->second->retired()) it->second->retire();
-  it->second->drop();
+  Queue& queue = *it->second.queue;
+  if (!queue.retired()) queue.retire();
+  queue.drop();
+  // The last of the list takes its place.
+  std::size_t place = it->second.place;
+  queue_list_[place] = queue_list_.back();
+  queues_.find(queue_list_[place])->second.place = place;
+  queue_list_.pop_back();
   queues_.erase(it);
   auto timer = queue_timers_.find(id);
   if (timer == queue_timers_.end()) return;

@@ -175,6 +175,9 @@ Checked Channel::on_failure(const Pending& asked, const broker::Failure& failure
       if (missing) return on_answer(asked, deleted, out);
       break;
     }
+    case BasicGet::id:
+      if (failure.fault.code == Errc::not_allowed) return get_not_allowed(failure);
+      break;
     default:
       break;
   }

@@ -182,6 +182,7 @@ class Channel {
                   std::optional<broker::Token> receipt, Chain& out);
   Checked publish_refused(const broker::Failure& failure);
   Error publish_error(const broker::Failure& failure) const;
+  std::unexpected<Error> get_not_allowed(const broker::Failure& failure);
   bool send_reply(const broker::Message& message);
   void send_return(const broker::Message& message, Chain& out);
   void add_confirm(std::uint32_t receipts, bool refused);

@@ -256,19 +256,18 @@ void Channel::on_live(const Consumer& consumer, const broker::LiveRecord& record
 Checked Channel::on(const BasicGet& method, Chain&) {
   Or<std::string> queue = queue_name(method.queue);
   if (!queue) return std::unexpected(std::move(queue.error()));
-  const broker::QueueSpec* spec = link_.core.find_queue(link_.vhost, *queue);
-  bool counted = spec && spec->kind == broker::QueueKind::counted;
-  if (counted && spec->single_active) {
-    Error error{ReplyCode::resource_locked,
-                fmt::format("cannot obtain access to locked {}. basic.get operations are not "
-                            "supported by quorum queues with single active consumer",
-                            link_.describe(Resource::queue, *queue))};
-    return first_error(broker::Verb::read, Resource::queue, *queue, std::move(error));
-  }
+  bool counted = is_counted(*queue);
   broker::RequestId request = ask(false);
   pending_.counted = counted;
   link_.core.get(link_.session, request, *queue, !method.no_ack);
   return {};
+}
+
+std::unexpected<Error> Channel::get_not_allowed(const broker::Failure& failure) {
+  return refuse(ReplyCode::resource_locked,
+                fmt::format("cannot obtain access to locked {}. basic.get operations are not "
+                            "supported by quorum queues with single active consumer",
+                            link_.describe(Resource::queue, failure.name)));
 }
 
 Checked Channel::on_answer(const Pending& asked, broker::Got& answer, Chain& out) {

@@ -201,6 +201,17 @@ const Case soft_cases[] = {
        c.send(1, BasicConsume{.queue = "q"});
      },
      403, "ACCESS_REFUSED - queue 'q' in vhost '/' in exclusive use", 60, 20},
+    {"get_at_single_active_quorum",
+     [](Client& c) {
+       TableWriter arguments = table("x-queue-type", "quorum"sv);
+       arguments.add("x-single-active-consumer", true);
+       c.send(1, QueueDeclare{.queue = "qq", .durable = true, .arguments = arguments.bytes()});
+       c.send(1, BasicGet{.queue = "qq"});
+     },
+     405,
+     "RESOURCE_LOCKED - cannot obtain access to locked queue 'qq' in vhost '/'. basic.get "
+     "operations are not supported by quorum queues with single active consumer",
+     60, 70},
     {"reply_consumer_with_ack",
      [](Client& c) { c.send(1, BasicConsume{.queue = "amq.rabbitmq.reply-to"}); }, 406,
      "PRECONDITION_FAILED - reply consumer cannot acknowledge", 60, 20},

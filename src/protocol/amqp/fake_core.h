@@ -356,6 +356,10 @@ class FakeCore final : public Core {
   void get(SessionId session, RequestId request, std::string_view name, bool leased) override {
     Queue* queue = usable(session, request, name, Verb::read, false);
     if (!queue) return;
+    if (queue->spec.kind == QueueKind::counted && queue->spec.single_active) {
+      return fail(session, request, Errc::not_allowed, Resource::queue, queue->spec.name,
+                  "single active");
+    }
     Got got;
     if (!queue->ready.empty()) got.delivery = take(*queue, session, 0, leased);
     got.ready = queue->ready.size();
