@@ -68,6 +68,13 @@ def method_frame(channel, name, *args):
     return frame(METHOD, channel, struct.pack(">HH", class_id, method_id) + pack(form, *args))
 
 
+def readable(sock, seconds):
+    """Whether there is something to read within so long; for any number of open files, unlike select()."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 class Url:
     def __init__(self, url):
         parts = urllib.parse.urlsplit(url)
@@ -117,7 +124,7 @@ class Raw:
     def read(self, size, until):
         while len(self.inbox) < size:
             left = until - time.monotonic()
-            if left <= 0 or not select.select([self.sock], [], [], left)[0]:
+            if left <= 0 or not readable(self.sock, left):
                 raise TimeoutError(f"no answer ({len(self.inbox)} bytes waiting)")
             try:
                 chunk = self.sock.recv(262144)
