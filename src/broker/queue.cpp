@@ -19,6 +19,8 @@ constexpr std::uint64_t fresh_bytes_max = 4 << 20;
 // The same while memory is tight.
 constexpr std::size_t fresh_count_tight_max = 256;
 constexpr std::uint64_t fresh_bytes_tight_max = 256 << 10;
+// Leases that come back in one go: some milliseconds of the shard's time.
+constexpr std::size_t returns_at_once_max = 4096;
 
 std::size_t fresh_limit(const QueueSpec& spec) {
   if (spec.overflow != Overflow::drop_head || !spec.length_max) return fresh_count_max;
@@ -219,10 +221,8 @@ void Queue::session_gone(SessionId session) {
   auto gone = std::ranges::remove(gets_, session, &Get::session);
   gets_.erase(gone.begin(), gone.end());
   if (consumers_.remove_all(session)) consumer_left();
-  while (auto taken = leases_.take_any(session)) {
-    give_back(taken->lane, std::move(taken->entry), true);
-  }
-  leases_.forget(session);
+  gone_.push_back(session);
+  give_back_of_gone(returns_at_once_max);
   settle_down(true);
 }
 
@@ -230,8 +230,11 @@ void Queue::dispatch() {
   Call call(*this);
   dispatch_wanted_ = false;
   if (retired_) return;
-  expire_heads();
-  serve();
+  give_back_of_gone(returns_at_once_max);
+  if (gone_.empty()) {
+    expire_heads();
+    serve();
+  }
   settle_down(false);
 }
 
@@ -239,6 +242,7 @@ void Queue::dispatch() {
 
 std::uint64_t Queue::purge() {
   Call call(*this);
+  give_back_of_gone(std::numeric_limits<std::size_t>::max());
   std::uint64_t purged = ready_;
   for (std::size_t index = 0; index < lanes_.size(); ++index) {
     Lane& lane = lanes_[index];
@@ -319,10 +323,15 @@ void Queue::dead_lettered(RecordRef record) {
 
 void Queue::settle_down(bool may_want_dispatch) {
   if (retired_) return;
-  if (is_over_limit()) drop_heads();
-  if (ready_ == 0) answer_gets_empty();
-  plan_fetch();
-  if (may_want_dispatch && !dispatch_wanted_ && ready_ > 0 && is_wanted()) {
+  // While leases come back it is not known yet which records are first.
+  bool all_back = gone_.empty();
+  if (all_back) {
+    if (is_over_limit()) drop_heads();
+    if (ready_ == 0) answer_gets_empty();
+    plan_fetch();
+  }
+  bool has_work = may_want_dispatch && ready_ > 0 && is_wanted();
+  if ((has_work || !all_back) && !dispatch_wanted_) {
     dispatch_wanted_ = true;
     host_.wants_dispatch(id_);
   }

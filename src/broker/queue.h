@@ -132,7 +132,8 @@ class Queue {
   void get(SessionId session, RequestId request, bool leased);
   // Records that are not leased to this session are ignored.
   void settle(SessionId session, std::span<const RecordRef> records, Disposition disposition);
-  // Subscriptions and waiting gets of the session end; its leases come back as failed.
+  // Subscriptions and waiting gets of the session end; its leases come back as failed. Where it had
+  // very many, that takes several dispatch(), and until then nothing is delivered: they go first.
   void session_gone(SessionId session);
   // Delivers what can be delivered, to gets that wait and to consumers; expires what is due.
   void dispatch();
@@ -220,6 +221,8 @@ class Queue {
   void lease(SessionId session, std::size_t lane, Entry&& entry);
   void answer_gets_empty();
   void give_back(std::size_t lane, Entry&& entry, bool has_failed);
+  // What sessions that are gone held, `most` of it.
+  void give_back_of_gone(std::size_t most);
   // The record dies: it goes to where dead messages go, or is done with. REQUIRES: it is out.
   void kill(std::size_t lane, Entry&& entry, DeathReason reason);
   void kill_head(std::size_t lane, DeathReason reason);
@@ -267,6 +270,7 @@ class Queue {
 
   Consumers consumers_;
   boost::container::deque<Get> gets_;
+  std::vector<SessionId> gone_;  // their leases are still coming back
   // In transfer, but their messages must be fetched first.
   std::set<RecordRef> dead_unread_;
 

@@ -7,9 +7,10 @@
 namespace wharf::broker {
 
 // Strict order: while the first record of the highest lane is on its way from the disk, or the disk
-// has yet to learn that it may be delivered, the others wait with it.
+// has yet to learn that it may be delivered, or leases are coming back that may be before it, the
+// others wait with it.
 void Queue::serve() {
-  while (ready_ > 0 && is_wanted()) {
+  while (ready_ > 0 && is_wanted() && gone_.empty()) {
     std::size_t index = ready_lanes_.highest();
     Lane& lane = lanes_[index];
     Entry* head = lane.head();
@@ -108,6 +109,19 @@ void Queue::give_back(std::size_t lane, Entry&& entry, bool has_failed) {
     }
   }
   Change(*this, lane)->give_back(std::move(entry));
+}
+
+void Queue::give_back_of_gone(std::size_t most) {
+  while (!gone_.empty()) {
+    SessionId session = gone_.back();
+    while (auto taken = most > 0 ? leases_.take_any(session) : std::nullopt) {
+      give_back(taken->lane, std::move(taken->entry), true);
+      --most;
+    }
+    if (most == 0) return;
+    leases_.forget(session);
+    gone_.pop_back();
+  }
 }
 
 void Queue::kill_head(std::size_t lane, DeathReason reason) {

@@ -58,6 +58,41 @@ TEST_F(QueueTest, TightMemoryMakesStoredRecordsCold) {
   EXPECT_EQ(host_.memory, 0) << "leases of stored records keep no message while memory is tight";
 }
 
+TEST_F(QueueTest, VeryManyLeasesComeBackBitByBitAndInOrder) {
+  make();
+  ASSERT_TRUE(subscribe(alice));
+  publish_many(10'000);
+  ASSERT_EQ(bodies().size(), 10'000u);
+  ASSERT_TRUE(subscribe(bob));
+  queue_->session_gone(alice);
+  EXPECT_LT(queue_->ready(), 5'000u) << "all at once would stop the shard";
+  EXPECT_TRUE(publish("behind them"));
+  Bodies all = bodies();
+  ASSERT_EQ(all.size(), 10'001u);
+  for (int i = 0; i < 10'000; ++i) ASSERT_EQ(all[static_cast<std::size_t>(i)], std::to_string(i));
+  queue_->session_gone(bob);
+  EXPECT_EQ(queue_->purge(), 10'001u) << "what is on its way back is ready";
+}
+
+TEST_F(QueueTest, LimitOfLengthWaitsForLeasesThatComeBack) {
+  QueueSpec spec;
+  spec.length_max = 10'000;
+  make(spec);
+  ASSERT_TRUE(subscribe(alice));
+  publish_many(10'000);
+  ASSERT_EQ(bodies().size(), 10'000u);
+  publish_many(5'000);
+  bodies();
+  queue_->unsubscribe(alice, 1);
+  queue_->session_gone(alice);
+  host_.run();
+  EXPECT_EQ(queue_->ready(), 10'000u);
+  ASSERT_TRUE(subscribe(bob));
+  Bodies all = bodies();
+  ASSERT_EQ(all.size(), 10'000u);
+  EXPECT_EQ(all.front(), "5000") << "the oldest are the ones to go";
+}
+
 TEST_F(QueueTest, TightMemoryIsNotHeldByLeasesOfTransientMessages) {
   make();
   ASSERT_TRUE(subscribe(alice));

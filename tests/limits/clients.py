@@ -4,7 +4,7 @@ import select
 import socket
 import time
 
-from amqp import BODY, HEAD, DURABLE, Closed, Raw, frame, method_frame
+from wire import BODY, DURABLE, HEAD, Closed, Raw, frame, method_frame, readable
 from fields import content_header
 from rig import MIB, Broker, Bystander, case, wait_for_confirms
 
@@ -47,7 +47,7 @@ class Greedy:
         self.bytes, self.raw.inbox = len(self.raw.inbox), b""
 
     def read_on(self, seconds):
-        while select.select([self.raw.sock], [], [], seconds)[0]:
+        while readable(self.raw.sock, seconds):
             self.bytes += len(self.raw.sock.recv(MIB))
 
 

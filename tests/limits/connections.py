@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-from amqp import HEADER, METHOD, Closed, Raw
+from wire import HEADER, METHOD, Closed, Raw
 from rig import MIB, Broker, Bystander, case, eventually, wait_for_confirms
 
 KIB = 1024
@@ -73,7 +73,7 @@ def before_login(rig):
             rig.check(eventually(lambda: broker.connections() >= quiet + count, 10), "they are not all let in")
             time.sleep(0.3)
             rig.limit(f"one that {name}", (broker.resident() - before) / count / KIB, "KiB",
-                      16 + (16 if "last" in name else 0))
+                      20 if "last" in name else 16)
             for sock in opened:
                 reset(sock)
             rig.check(calm(broker, quiet), "connections are left behind")

@@ -4,7 +4,7 @@ import random
 import struct
 import time
 
-from amqp import BODY, HEAD, HEADER, HEARTBEAT, METHOD, Closed, Raw, frame, method_frame
+from wire import BODY, HEAD, HEADER, HEARTBEAT, METHOD, Closed, Raw, frame, method_frame
 from connections import allow_descriptors, calm, reset
 from fields import content_header
 from rig import MIB, Broker, Bystander, case

@@ -15,7 +15,7 @@ sys.path[:0] = [INTEROP, os.path.join(INTEROP, "lib")]
 
 # pylint: disable=wrong-import-position
 import serve  # noqa: E402
-from amqp import DURABLE, Raw  # noqa: E402
+from wire import DURABLE, Raw  # noqa: E402
 
 MIB = 1024 * 1024
 CASES = []

@@ -69,6 +69,13 @@ def method_frame(channel, name, *args):
     return frame(METHOD, channel, struct.pack(">HH", class_id, method_id) + pack(form, *args))
 
 
+def readable(sock, seconds):
+    """Whether there is something to read within so long; for any number of open files, unlike select()."""
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
+
+
 class Url:
     def __init__(self, url):
         parts = urllib.parse.urlsplit(url)
@@ -122,7 +129,7 @@ class Raw:
         # What a TLS socket has decrypted already no longer shows on the file descriptor.
         if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
             return True
-        return seconds > 0 and bool(select.select([self.sock], [], [], seconds)[0])
+        return seconds > 0 and readable(self.sock, seconds)
 
     def read(self, size, until):
         while len(self.inbox) < size:
