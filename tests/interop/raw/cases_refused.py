@@ -74,10 +74,6 @@ def large_transactions(t):
     body = bytes(4 * MEBIBYTE)
     for _ in range(16):
         raw.publish(1, "", name, body)
-    raw.method(1, "tx.rollback")
-    raw.expect("tx.rollback-ok", timeout=30)
-    for _ in range(16):
-        raw.publish(1, "", name, body)
     raw.publish(1, "", name, b"one byte too many")
     expect_hard(raw, 506, "^RESOURCE_ERROR - transaction is too large$", (60, 40), timeout=30)
 
