@@ -15,13 +15,25 @@ const Value* find_header(const RouteResult& result, std::string_view name) {
   return it != result.headers.end() && it->first == name ? &it->second : nullptr;
 }
 
+// Clients differ in whether they send a text as one or as bytes, so these two match by content.
+bool same_value(const Value& wanted, const Value& found) {
+  const auto* text = std::get_if<std::string>(&wanted);
+  const auto* blob = std::get_if<Blob>(&found);
+  if (text && blob) return *text == blob->bytes;
+  text = std::get_if<std::string>(&found);
+  blob = std::get_if<Blob>(&wanted);
+  if (text && blob) return *text == blob->bytes;
+  return wanted == found;
+}
+
 bool headers_match(const BindingExtras& wanted, const RouteResult& result) {
   bool with_x = wanted.match == HeaderMatch::all_with_x || wanted.match == HeaderMatch::any_with_x;
   bool any = wanted.match == HeaderMatch::any || wanted.match == HeaderMatch::any_with_x;
   for (const auto& [name, value] : wanted.headers) {
     if (!with_x && name.starts_with("x-")) continue;
     const Value* found = find_header(result, name);
-    bool fits = found && (std::holds_alternative<std::monostate>(value) || *found == value);
+    bool fits =
+        found && (std::holds_alternative<std::monostate>(value) || same_value(value, *found));
     if (fits == any) return any;
   }
   return !any;

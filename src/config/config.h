@@ -71,6 +71,9 @@ struct AmqpConfig {
   std::uint64_t message_bytes_max = 16 << 20;
   std::uint32_t ack_timeout_s = 1800;
   std::uint32_t consumers_per_channel_max = 0;  // 0: no limit
+  // What clients are told; some choose their behaviour by it.
+  std::string product = "RabbitMQ";
+  std::string version = "4.2.0";
 };
 
 // One of the two secrets, or none: then no login by password.

@@ -112,6 +112,17 @@ TEST(Config, WhatDoesNotFitTogether) {
   }
 }
 
+TEST(Config, TheVersionThatClientsAreToldIsThreeNumbers) {
+  auto config = parse("[amqp]\nproduct = \"Wharf\"\nversion = \"3.13.7\"\n", "t.toml");
+  ASSERT_TRUE(config.has_value());
+  EXPECT_EQ(config->amqp.product, "Wharf");
+  EXPECT_TRUE(validate(*config).empty());
+  for (const char* wrong : {"", "4", "4.2", "4.2.", ".4.2", "4..2", "4.2.0.1", "4.2.x", "v4.2.0"}) {
+    config->amqp.version = wrong;
+    EXPECT_EQ(validate(*config).size(), 1u) << wrong;
+  }
+}
+
 TEST(Config, Endpoints) {
   EXPECT_EQ(*parse_endpoint("5672"), (Endpoint{"127.0.0.1", 5672}));
   EXPECT_EQ(*parse_endpoint("*:1"), (Endpoint{"*", 1}));
@@ -143,6 +154,8 @@ TEST(Config, TheExampleFileIsTheDefaults) {
   };
   EXPECT_EQ(lines(*example), lines(Config()));
   EXPECT_EQ(example->amqp.listen, Config().amqp.listen);
+  EXPECT_EQ(example->amqp.product + example->amqp.version,
+            Config().amqp.product + Config().amqp.version);
   EXPECT_EQ(example->auth.users.size(), 0u);
 }
 

@@ -76,6 +76,8 @@ void read_amqp(Table& amqp, AmqpConfig& out) {
   amqp.read("message_bytes_max", out.message_bytes_max, 1, 32 << 20);
   amqp.read("ack_timeout_s", out.ack_timeout_s, 0, 10'000'000);
   amqp.read("consumers_per_channel_max", out.consumers_per_channel_max, 0, 1'000'000);
+  amqp.read("product", out.product);
+  amqp.read("version", out.version);
 }
 
 void read_auth(Table& file, AuthConfig& out) {

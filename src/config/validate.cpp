@@ -36,6 +36,19 @@ void check_users(const AuthConfig& auth, Errors& errors) {
   }
 }
 
+// Clients take it apart.
+bool is_three_numbers(std::string_view version) {
+  std::size_t dots = 0;
+  char before = '.';
+  for (char c : version) {
+    bool is_digit = c >= '0' && c <= '9';
+    if (!is_digit && (c != '.' || before == '.')) return false;
+    if (c == '.') ++dots;
+    before = c;
+  }
+  return dots == 2 && before != '.';
+}
+
 void check_tls(const TlsConfig& tls, Errors& errors) {
   if (tls.listen.empty()) return;
   if (tls.certificate_file.empty() || tls.key_file.empty()) {
@@ -59,6 +72,10 @@ Errors validate(const Config& config) {
   }
   if (config.amqp.message_bytes_max > config.storage.segment_bytes / 2) {
     errors.push_back("storage.segment_bytes must hold two messages of amqp.message_bytes_max");
+  }
+  if (!is_three_numbers(config.amqp.version)) {
+    errors.push_back("amqp.version \"" + config.amqp.version +
+                     "\" is not three numbers, such as 4.2.0");
   }
   if (config.amqp.frame_max > config.net.unit_bytes_max) {
     errors.push_back("net.unit_bytes_max must hold a frame of amqp.frame_max");

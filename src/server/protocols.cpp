@@ -16,6 +16,8 @@ amqp::AmqpOptions options_of(const config::AmqpConfig& config) {
   options.message_size_max = config.message_bytes_max;
   options.ack_timeout = std::chrono::seconds(config.ack_timeout_s);
   options.consumers_per_channel_max = config.consumers_per_channel_max;
+  options.product = config.product;
+  options.version = config.version;
   return options;
 }
 

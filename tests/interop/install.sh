@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs what the interop suites need on Debian 12: Debian packages, and amqplib from npm into build/interop/node.
+# (The go suite fetches its module from the Go proxy when it is built.)
 # Says what it does, does nothing twice, and leaves no service running. Run as root for the apt part.
 set -eu
 

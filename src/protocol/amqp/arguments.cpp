@@ -310,6 +310,9 @@ Or<QueueSpec> to_queue_spec(const QueueDeclare& declare, std::string_view name, 
   read_dead_letter(in, spec);
   read_overflow(in, spec);
   spec.single_active = in.flag("x-single-active-consumer");
+  in.choice("x-queue-leader-locator",
+            {"client-local", "balanced", "random", "least-leaders", "min-masters"},
+            "invalid_queue_locator_arg");
   if (spec.kind == QueueKind::counted) {
     read_counted(in, spec);
   } else {

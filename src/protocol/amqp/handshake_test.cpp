@@ -77,7 +77,7 @@ TEST_F(Handshake, ExternalNeedsACertificate) {
 }
 
 TEST_F(Handshake, ExternalOverTlsWithoutACertificateIsABadLogin) {
-  Peer peer = testing::peer_named("");
+  Peer peer = testing::peer_named();
   peer.tls = true;
   Client second(core, {}, peer);
   start(second, "EXTERNAL", "");

@@ -33,6 +33,7 @@ inline Peer peer_named(std::string certificate_name = {}) {
   peer.remote = "127.0.0.1:40222";
   peer.local = "127.0.0.1:5672";
   peer.loopback = true;
+  peer.tls = !certificate_name.empty();
   peer.certificate_name = std::move(certificate_name);
   peer.tls = !peer.certificate_name.empty();
   return peer;

@@ -8,6 +8,14 @@ from servers import ACK_TIMEOUT_S, CONSUMERS_MAX
 
 
 @case
+@only("wharf", "a setting of Wharf")
+def product_and_version_as_configured(t):
+    raw = t.connect(t.at("strict").url())
+    raw.start()
+    equal((raw.server_properties["product"], raw.server_properties["version"]), ("Harbour", "3.12.1"))
+
+
+@case
 @only("wharf", "3.10 has no such limit")
 def consumers_of_a_channel(t):
     raw = t.channel(server="strict")

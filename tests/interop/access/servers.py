@@ -98,7 +98,8 @@ class Instance:
     def start_wharf(self):
         lines = []
         if self.name == "strict":
-            lines = ["[amqp]", f"ack_timeout_s = {ACK_TIMEOUT_S}", f"consumers_per_channel_max = {CONSUMERS_MAX}"]
+            lines = ["[amqp]", f"ack_timeout_s = {ACK_TIMEOUT_S}", f"consumers_per_channel_max = {CONSUMERS_MAX}",
+                     'product = "Harbour"', 'version = "3.12.1"']
         if self.name == "full":
             lines = ["[storage]", f"free_bytes_min = {self.free_bytes_wanted()}"]
         if self.name == "main":

@@ -15,6 +15,7 @@ import cases_frames  # noqa: E402,F401
 import cases_soft  # noqa: E402,F401
 import cases_hard  # noqa: E402,F401
 import cases_precedence  # noqa: E402,F401
+import cases_refused  # noqa: E402,F401
 import cases_order  # noqa: E402,F401
 import cases_types  # noqa: E402,F401
 
