@@ -1,7 +1,7 @@
 // bench/live_bench.h: a load generator for live messages (NATS core, Redis Pub/Sub) on any server,
 // light enough not to be what is measured: one thread; publishers write blocks of messages that are
 // made beforehand and only stamped; subscribers find messages by their length, since all of a run
-// have one size, and look at the first and last of each read.
+// have one size, and look at their first bytes.
 //
 // Latencies: the moment of sending travels in the first eight bytes of the body (smaller bodies: no
 // latencies). With a rate (open loop) that moment is when the message was due, so a server that

@@ -75,6 +75,9 @@ TEST(FrameReader, SeesWhatIsInBetween) {
     EXPECT_FALSE(reader.may_begin(rest));
     EXPECT_EQ(first_line(rest), "PING");
   }
+  // Lines that together are as long as a message shift nothing.
+  std::string filler = std::string(frame.size() - 2, 'P') + "\r\n";
+  EXPECT_EQ(reader.count(bytes_of(one + filler + one)), 1u);
   EXPECT_FALSE(reader.may_begin(bytes_of("PIN")));
   EXPECT_FALSE(first_line(bytes_of("PING\r")));
 }
