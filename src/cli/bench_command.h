@@ -1,5 +1,5 @@
-// cli/bench_command.h: `wharf bench amqp`: the load generator of bench/amqp_bench.h on the command
-// line.
+// cli/bench_command.h: `wharf bench`: the load generators of bench/amqp_bench.h and
+// bench/live_bench.h, and bench/forwarder.h, on the command line.
 #pragma once
 
 namespace CLI {
