@@ -235,6 +235,8 @@ struct Published {
   std::uint32_t receipts = 0;
   // Live ones that hear it.
   std::uint32_t listeners = 0;
+  // The session has published enough: it publishes no more until the Alarm event that says so.
+  bool must_wait = false;
 };
 
 struct SubscribeSpec {

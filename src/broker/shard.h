@@ -213,7 +213,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   Appended append_admitted(const Message& message);
   bool append(const Message& message, Storing first, Storing second);
   // Sends more than other shards take: it is to wait.
-  void hold_if_needed(SessionId session, SessionState& state);
+  bool must_wait(SessionId session, SessionState& state);
   void release();
   std::optional<Instant> next_release() const;
   // Notes the queue if it is crowded.

@@ -25,14 +25,16 @@ constexpr Duration crowd_wait = std::chrono::milliseconds(1);
 
 // ---- sessions that wait
 
-void Shard::hold_if_needed(SessionId session, SessionState& state) {
-  bool is_tired = placed_in_crowd_ && ++state.crowded_publishes >= crowded_publishes_max;
-  if (state.held || (mail_bytes_ <= mail_bytes_high && !is_tired)) return;
+bool Shard::must_wait(SessionId session, SessionState& state) {
+  if (state.held) return true;
+  bool has_enough = placed_in_crowd_ && ++state.crowded_publishes >= crowded_publishes_max;
+  if (mail_bytes_ <= mail_bytes_high && !has_enough) return false;
   state.crowded_publishes = 0;
   state.held = true;
   if (held_.empty()) held_since_ = setup_.clock->now();
   held_.push_back(session);
   tell_to_wait(session);
+  return true;
 }
 
 void Shard::release() {

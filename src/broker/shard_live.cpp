@@ -127,7 +127,7 @@ Outcome<LivePublished> Shard::publish_live(SessionId session, const LiveMessage&
   if (options.receipt) waiter = ReceiptTo{session, *options.receipt};
   placed_in_crowd_ = false;
   published.receipts = distribute(to_message(message), waiter);
-  hold_if_needed(session, *state);
+  published.slow |= must_wait(session, *state);
   return published;
 }
 

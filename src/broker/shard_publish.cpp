@@ -66,7 +66,7 @@ Outcome<Published> Shard::publish(SessionId session, const Message& message,
   if (options.receipt) waiter = ReceiptTo{session, *options.receipt};
   placed_in_crowd_ = false;
   published.receipts = distribute(message, waiter);
-  hold_if_needed(session, *state);
+  published.must_wait = must_wait(session, *state);
   return published;
 }
 

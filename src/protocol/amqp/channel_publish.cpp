@@ -265,6 +265,7 @@ Checked Channel::publish(const Message& message, bool mandatory,
         link_.core.publish(link_.session, message, {.receipt = receipt});
     if (!outcome) return publish_refused(outcome.error());
     published = *outcome;
+    link_.must_wait |= published.must_wait;
   }
   if (published.queues + published.listeners == 0 && mandatory) send_return(message, out);
   if (transaction_) {

@@ -63,6 +63,7 @@ class FakeCore final : public Core {
   bool hold_receipts = false;
   bool hold_replies = false;
   bool overloaded = false;
+  bool wants_pause = false;
   Alarm alarm;
   FakeAccess access_rules;
   FakeClock time;
@@ -183,6 +184,7 @@ class FakeCore final : public Core {
       }
     }
     Published published{static_cast<std::uint32_t>(targets.size()), targets.empty() ? 0u : 1u};
+    published.must_wait = wants_pause;
     if (options.receipt && published.receipts > 0) receipt(session, {*options.receipt, stored});
     dispatch_all();
     return published;

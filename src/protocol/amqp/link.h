@@ -80,6 +80,7 @@ struct Link {
   std::vector<std::uint16_t> newsworthy;    // channels with confirms to tell
   std::vector<std::uint16_t> relieved;      // channels whose limit may have room again
   bool published = false;                   // some content has come since this was last cleared
+  bool must_wait = false;                   // and the core wants no more for the moment
   std::uint64_t token_floor = 0;            // above all tokens of closed channels
 
   broker::RequestId next_request(std::uint16_t channel) {

@@ -171,7 +171,8 @@ void AmqpSession::on_channel_frame(const Frame& frame, Chain& out) {
   Checked result = dispatch(*channel, frame, out);
   if (!result) return fail_channel(*channel, std::move(result.error()), out);
   bool published = std::exchange(link_.published, false);
-  if (published && alarm_.any() && phase_ == Phase::running) hold_publisher(out);
+  bool must_wait = std::exchange(link_.must_wait, false) || alarm_.any();
+  if (published && must_wait && phase_ == Phase::running) hold_publisher(out);
 }
 
 Checked AmqpSession::dispatch(Channel& channel, const Frame& frame, Chain& out) {
@@ -334,6 +335,7 @@ void AmqpSession::on_event(broker::ConsumerCancelled& event, Chain& out) {
 // An alarm that rises is felt at the next publish only; see hold_publisher.
 void AmqpSession::on_event(broker::Alarm& event, Chain& out) {
   alarm_ = event;
+  link_.must_wait = false;
   if (!held_ || phase_ != Phase::running) return;
   held_ = alarm_.any();
   tell_alarm(out);

@@ -469,6 +469,20 @@ TEST_F(SessionTest, PublisherIsHeldInSilenceWhileTheDiskIsBehind) {
   EXPECT_EQ(core.ready("q"), 2u);
 }
 
+TEST_F(SessionTest, PublisherPausesAtOnceWhenItIsToldTo) {
+  client.declare(1, "q");
+  core.wants_pause = true;
+  client.publish(1, "", "q", "x");
+  client.publish(1, "", "q", "y");
+  EXPECT_FALSE(client.session->wants_input());
+  EXPECT_EQ(core.ready("q"), 1u);
+  core.wants_pause = false;
+  core.set_alarm({});
+  client.run();
+  EXPECT_TRUE(client.take().empty());
+  EXPECT_EQ(core.ready("q"), 2u);
+}
+
 TEST_F(SessionTest, DeliveryThatNobodyAcknowledges) {
   fill("q", 1);
   client.consume(1, "q", "c");
