@@ -22,7 +22,7 @@ import sys
 import time
 
 POLICY = "/usr/sbin/policy-rc.d"
-READY_SECONDS = 90
+READY_SECONDS = 240  # an Erlang node on a busy machine
 STOP_SECONDS = 30
 
 
