@@ -63,9 +63,10 @@ class ShardMemory : public ::testing::Test, protected EventListener {
     shard_->end_turn();
     time_.passed += std::chrono::milliseconds(1);
   }
-  // Until nothing happens any more, changes that wait for company on the disk included.
+  // Until nothing happens any more. The log has something to do by itself up to 20 ms after the
+  // last change: it commits what waits for company, then marks how far it is durable.
   void run() {
-    for (int quiet = 0, turns = 0; quiet < 20; ++turns) {
+    for (int quiet = 0, turns = 0; quiet < 50; ++turns) {
       ASSERT_LT(turns, 100'000) << "does not come to rest";
       quiet = shard_->has_work() ? 0 : quiet + 1;
       turn();
