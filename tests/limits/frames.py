@@ -221,7 +221,8 @@ def torn(rig):
 def mutated(rig):
     """A sound conversation with octets changed, cut out, doubled or inserted, from a seed."""
     chance = random.Random(4711)
-    sound = (method_frame(1, "channel.open", "") + method_frame(1, "queue.declare", 0, "mutated", 0, {"x-max-length": 10})
+    sound = (method_frame(1, "channel.open", "")
+             + method_frame(1, "queue.declare", 0, "mutated", 0, {"x-max-length": 10})
              + method_frame(1, "basic.qos", 0, 5, 0) + method_frame(1, "basic.consume", 0, "mutated", "t", 0, {})
              + method_frame(1, "basic.publish", 0, "", "mutated", 1) + frame(HEAD, 1, content_header(5, priority=3))
              + frame(BODY, 1, b"hello") + method_frame(1, "basic.ack", 1, 0) + method_frame(1, "confirm.select", 0)

@@ -17,6 +17,8 @@ sys.path[:0] = [INTEROP, os.path.join(INTEROP, "lib")]
 import serve  # noqa: E402
 from wire import DURABLE, Raw  # noqa: E402
 
+serve.STOP_SECONDS = 60  # there is much to seal, and perhaps others on the machine
+
 MIB = 1024 * 1024
 CASES = []
 
@@ -141,18 +143,35 @@ def wait_for_confirms(raw, outstanding):
             outstanding.remove(tag)
 
 
+def pace(folder, told):
+    """What the machine itself makes one wait for: a small write and its sync, beside the broker's."""
+    worst, path = 0.0, os.path.join(folder, f"pace-{os.getpid()}")
+    with open(path, "wb") as out:
+        while not told.poll(0.005):
+            began = time.monotonic()
+            os.pwrite(out.fileno(), bytes(4096), 0)
+            os.fdatasync(out.fileno())
+            worst = max(worst, time.monotonic() - began)
+    os.unlink(path)
+    told.send(worst)
+
+
 class Bystander:
     """Works on a connection of its own, in a process of its own, while the body of the `with` makes trouble. Its work
-    must go on: no error, and no round trip of more than `worst` seconds."""
+    must go on: no error, and no round trip of more than `worst` seconds. Where the machine is slow that is granted on
+    top: a round trip waits for a few syncs."""
 
     def __init__(self, broker, worst=2.0, pause=0.002):
         self.rig, self.worst = broker.rig, worst
         self.pipe, theirs = multiprocessing.Pipe()
         self.process = multiprocessing.Process(target=bystand, args=(broker.url, "bystander", theirs, pause),
                                                daemon=True)
+        self.pace_pipe, theirs = multiprocessing.Pipe()
+        self.pace = multiprocessing.Process(target=pace, args=(self.rig.folder, theirs), daemon=True)
 
     def __enter__(self):
         self.process.start()
+        self.pace.start()
         if not self.pipe.poll(30) or self.pipe.recv() != "ready":
             raise RuntimeError("the bystander could not begin")
         return self
@@ -161,16 +180,19 @@ class Bystander:
         self.pipe.send("stop")
         answered = self.pipe.poll(60)
         times, error = self.pipe.recv() if answered else ([], "it hangs")
+        self.pace_pipe.send("stop")
+        slowness = self.pace_pipe.recv() if self.pace_pipe.poll(60) else 60
         self.process.join(5)
+        self.pace.join(5)
         if kind is not None:
             return
         if error or not times:
             self.rig.fail(f"bystander: {error or 'did nothing'} after {len(times)} round trips")
             return
         times.sort()
-        self.rig.note(f"bystander: {len(times)} round trips, p50 {times[len(times) // 2] * 1e3:.1f} ms, "
-                      f"p99 {times[len(times) * 99 // 100] * 1e3:.1f} ms")
-        self.rig.limit("bystander's worst round trip", times[-1] * 1e3, "ms", self.worst * 1e3)
+        self.rig.note(f"bystander: {len(times)} round trips, p50 {times[len(times) // 2] * 1e3:.1f} ms, p99 "
+                      f"{times[len(times) * 99 // 100] * 1e3:.1f} ms; the machine's worst sync {slowness * 1e3:.1f} ms")
+        self.rig.limit("bystander's worst round trip", times[-1] * 1e3, "ms", (self.worst + 4 * slowness) * 1e3)
 
 
 class Rig:
