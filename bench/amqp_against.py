@@ -19,16 +19,15 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import shutil
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path[:0] = [os.path.join(ROOT, "tools", "peers"), os.path.join(ROOT, "tests", "interop")]
+sys.path[:0] = [os.path.join(ROOT, part) for part in ("bench", "tools/peers", "tests/interop")]
+import against  # noqa: E402  pylint: disable=wrong-import-position
 import rabbitmq  # noqa: E402  pylint: disable=wrong-import-position
 import serve  # noqa: E402  pylint: disable=wrong-import-position
 
@@ -114,15 +113,9 @@ def timed(args, server, *options):
 
 
 def in_turn(args, run, what):
-    """{name: [result of each round]} of run(server), the servers taking turns at going first."""
-    results = {name: [] for name in args.names}
+    """As against.in_turn, with fresh servers."""
     with servers(args, os.path.join(args.folder, what)) as running:
-        for number in range(args.rounds):
-            order = args.names if number % 2 == 0 else args.names[::-1]
-            for name in order:
-                print(f"{what}, round {number + 1} of {args.rounds}: {name}", file=sys.stderr, flush=True)
-                results[name].append(run(running[name]))
-    return results
+        return against.in_turn(running, args.rounds, run, what)
 
 
 def resident_bytes(pid):
@@ -152,17 +145,6 @@ def memory_run(args, server):
     return {"fill": fill, "drain": drain, "empty": empty, "full": full, "peak": fill["server"]["resident_bytes_peak"]}
 
 
-def look_up(result, path):
-    for key in path:
-        result = result.get(key) if isinstance(result, dict) else None
-    return result
-
-
-def median_of(results, path, scale):
-    values = [value * scale for value in (look_up(result, path) for result in results) if value is not None]
-    return statistics.median(values) if values else None
-
-
 def figures_of(workload, results):
     """[(figure, unit, {name: median})] of a workload, without those that are nothing for all."""
     table = FIGURES
@@ -174,40 +156,27 @@ def figures_of(workload, results):
                  "drained": (("drain", "received_per_s"), "msg/s", 1)}
     rows = []
     for figure, (path, unit, scale) in table.items():
-        medians = {name: median_of(each, path, scale) for name, each in results.items()}
+        medians = {name: against.median_of(each, path, scale) for name, each in results.items()}
         if any(medians.values()):
             rows.append((figure, unit, medians))
     return rows
-
-
-def number(value):
-    if value is None:
-        return "-"
-    return f"{value:,.0f}" if value >= 1000 else f"{value:.3g}" if value < 10 else f"{value:.1f}"
 
 
 def print_table(names, workload, rows):
     print(f"\n{workload}")
     print(f"  {'':22}{'':6}" + "".join(f"{name:>12}" for name in names) + ("       ratio" if len(names) == 2 else ""))
     for figure, unit, medians in rows:
-        line = f"  {figure:22}{unit:6}" + "".join(f"{number(medians[name]):>12}" for name in names)
+        line = f"  {figure:22}{unit:6}" + "".join(f"{against.number(medians[name]):>12}" for name in names)
         first, last = medians[names[0]], medians[names[-1]]
         if len(names) == 2 and first and last:
             line += f"{first / last:12.2f}"
         print(line)
 
 
-def machine(folder):
-    kind = subprocess.run(["findmnt", "-no", "FSTYPE,SOURCE", "-T", folder], stdout=subprocess.PIPE, text=True,
-                          check=False).stdout.strip()
-    return {"kernel": platform.release(), "processors": os.cpu_count(), "file_system": kind,
-            "load_before": os.getloadavg()[0]}
-
-
 def latency_rate(args, results):
     if args.rate:
         return args.rate
-    medians = [median_of(each, ("confirmed_per_s",), 1) for each in results.get("persistent-1000", {}).values()]
+    medians = [against.median_of(each, ("confirmed_per_s",), 1) for each in results.get("persistent-1000", {}).values()]
     known = [value for value in medians if value]
     return max(100, int(min(known) * LATENCY_SHARE) // 100 * 100) if known else 1000
 
@@ -239,7 +208,7 @@ def parse():
 def main():
     args = parse()
     args.folder = tempfile.mkdtemp(prefix="wharf-against-", dir=args.dir)
-    report = {"machine": machine(args.folder), "seconds": args.seconds, "rounds": args.rounds, "workloads": {}}
+    report = {"machine": against.machine(args.folder), "seconds": args.seconds, "rounds": args.rounds, "workloads": {}}
     results = report["workloads"]
     try:
         for workload in args.workloads:

@@ -26,13 +26,13 @@ TEST(LiveProtocol, RedisFrames) {
 
 TEST(LiveProtocol, Logins) {
   auto nats = [](const char* url) {
-    return nats_protocol().log_in(ServerUrl::parse(url, "nats", {}).value()).request;
+    return nats_protocol().log_in(ServerUrl::parse(url, "nats", {.port = 4222}).value()).request;
   };
   EXPECT_NE(nats("nats://u:p%22@h").find(R"("user":"u","pass":"p\"")"), std::string::npos);
   EXPECT_NE(nats("nats://token@h").find(R"("auth_token":"token")"), std::string::npos);
   EXPECT_EQ(nats("nats://h").find("auth"), std::string::npos);
   auto redis = [](const char* url) {
-    return redis_protocol().log_in(ServerUrl::parse(url, "redis", {}).value()).request;
+    return redis_protocol().log_in(ServerUrl::parse(url, "redis", {.port = 6379}).value()).request;
   };
   EXPECT_EQ(redis("redis://h"), "*1\r\n$4\r\nPING\r\n");
   EXPECT_EQ(redis("redis://:pw@h"), "*2\r\n$4\r\nAUTH\r\n$2\r\npw\r\n*1\r\n$4\r\nPING\r\n");

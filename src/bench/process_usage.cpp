@@ -9,6 +9,7 @@
 #include <string>
 #include <unordered_map>
 
+#include <time.h>
 #include <unistd.h>
 
 namespace wharf::bench {
@@ -17,11 +18,10 @@ namespace {
 
 struct ProcessStat {
   pid_t parent = 0;
-  std::uint64_t cpu_ticks = 0;
   std::uint64_t resident_pages = 0;
 };
 
-// Fields 4, 14, 15 and 24 of /proc/<pid>/stat. The name in field 2 may hold anything, also
+// Fields 4 and 24 of /proc/<pid>/stat. The name in field 2 may hold anything, also
 // brackets.
 bool read_stat(pid_t pid, ProcessStat& stat) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
@@ -32,14 +32,17 @@ bool read_stat(pid_t pid, ProcessStat& stat) {
   std::istringstream rest(text.substr(name_end + 1));
   std::string skipped;
   rest >> skipped >> stat.parent;
-  for (int field = 5; field < 14; ++field) rest >> skipped;
-  std::uint64_t user = 0;
-  std::uint64_t system = 0;
-  rest >> user >> system;
-  for (int field = 16; field < 24; ++field) rest >> skipped;
+  for (int field = 5; field < 24; ++field) rest >> skipped;
   rest >> stat.resident_pages;
-  stat.cpu_ticks = user + system;
   return !rest.fail();
+}
+
+// To the nanosecond, where /proc counts hundredths of a second. Zero when the process is gone.
+Duration cpu_of(pid_t pid) {
+  clockid_t clock{};
+  timespec time{};
+  if (clock_getcpuclockid(pid, &clock) != 0 || clock_gettime(clock, &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + Duration(time.tv_nsec);
 }
 
 }  // namespace
@@ -68,13 +71,12 @@ std::vector<pid_t> tree_of(pid_t root) {
 
 ProcessUsage usage_of(std::span<const pid_t> processes) {
   auto page_size = static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-  std::int64_t tick_ns = 1'000'000'000 / sysconf(_SC_CLK_TCK);
   ProcessUsage usage;
   for (pid_t pid : processes) {
     ProcessStat stat;
     if (!read_stat(pid, stat)) continue;
     usage.resident_bytes += stat.resident_pages * page_size;
-    usage.cpu += Duration(static_cast<std::int64_t>(stat.cpu_ticks) * tick_ns);
+    usage.cpu += cpu_of(pid);
   }
   return usage;
 }

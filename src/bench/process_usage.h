@@ -1,5 +1,6 @@
 // bench/process_usage.h: what a server takes: resident memory and processor time of a process and
-// all that descend from it, out of /proc (proc(5)). Linux only.
+// all that descend from it, out of /proc (proc(5)) and from their CPU clocks
+// (clock_getcpuclockid(3)). Linux only.
 #pragma once
 
 #include <cstdint>

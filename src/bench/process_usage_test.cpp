@@ -33,6 +33,16 @@ TEST(ProcessUsage, FindsChildren) {
   EXPECT_EQ(tree, (std::vector{getpid(), child}));
 }
 
+TEST(ProcessUsage, SeesLittleTime) {
+  const pid_t self[] = {getpid()};
+  ProcessUsage before = usage_of(self);
+  volatile int spent = 0;
+  for (int i = 0; i < 100'000; ++i) spent = spent + 1;
+  Duration took = usage_of(self).cpu - before.cpu;
+  EXPECT_GT(took, Duration{});
+  EXPECT_LT(took, std::chrono::seconds(10));
+}
+
 TEST(ProcessUsage, NoSuchProcess) {
   constexpr pid_t beyond_all = 1 << 30;
   EXPECT_TRUE(tree_of(beyond_all).empty());

@@ -50,7 +50,7 @@ bool parse_place(std::string_view text, ServerUrl& place) {
   if (!host.empty() && !set(place.host, host)) return false;
   if (!port) return true;
   auto [end, wrong] = std::from_chars(port->data(), port->data() + port->size(), place.port);
-  return wrong == std::errc{} && end == port->data() + port->size() && place.port != 0;
+  return wrong == std::errc{} && end == port->data() + port->size();
 }
 
 Try<ServerUrl> ServerUrl::parse(std::string_view text, std::string_view scheme,
@@ -64,7 +64,7 @@ Try<ServerUrl> ServerUrl::parse(std::string_view text, std::string_view scheme,
   if (has_login && !set_login(url, authority.substr(0, at))) {
     return std::unexpected("the URL's login is not well encoded");
   }
-  if (!parse_place(has_login ? authority.substr(at + 1) : authority, url)) {
+  if (!parse_place(has_login ? authority.substr(at + 1) : authority, url) || url.port == 0) {
     return std::unexpected("the URL's host and port are wrong");
   }
   if (path && !path->empty() && !set(url.path, *path)) {

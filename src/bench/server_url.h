@@ -25,7 +25,8 @@ struct ServerUrl {
 // guest, 127.0.0.1, 5672, "/". A bare slash at the end means "/", too.
 Try<ServerUrl> parse_amqp_url(std::string_view text);
 
-// HOST:PORT, either of them left out as in `place`, whose other parts stay. False when it is wrong.
+// HOST:PORT, port 0 allowed, either of them left out as in `place`, whose other parts stay. False
+// when it is wrong.
 bool parse_place(std::string_view text, ServerUrl& place);
 
 }  // namespace wharf::bench
