@@ -143,6 +143,7 @@ TEST(Config, TheExampleFileIsTheDefaults) {
   };
   EXPECT_EQ(lines(*example), lines(Config()));
   EXPECT_EQ(example->amqp.listen, Config().amqp.listen);
+  EXPECT_EQ(example->redis.listen, Config().redis.listen);
   EXPECT_EQ(example->auth.users.size(), 0u);
 }
 
