@@ -93,7 +93,7 @@ void RedisSession::command_info(const Request& request) {
   replies_.array(request.size() - 2);
   for (std::size_t i = 2; i < request.size(); ++i) {
     const Command* each = find_full(request[i]);
-    each ? write_info(replies_, *each) : replies_.null_array();
+    each ? write_info(replies_, *each) : replies_.null_bulk();
   }
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A private redis-server (Debian's) to compare with. Everything stays in one folder and on loopback.
 
-  redis.py install
-  redis.py start --dir D [--port P] [--conf 'LINE']...
-  redis.py stop --dir D
+  redis_server.py install
+  redis_server.py start --dir D [--port P] [--conf 'LINE']...
+  redis_server.py stop --dir D
 
 `start` returns when the port answers PING and prints one line: `ready pid=N redis=URL dir=D`.
 `stop` ends what `start` started, by the pid kept in D.
@@ -52,7 +52,7 @@ def speaks_redis(port):
 def start(folder, port=0, extra=()):
     """Starts an instance that keeps nothing on disk; returns what `state.json` holds: pid, port and url."""
     if not shutil.which("redis-server"):
-        raise RuntimeError("redis-server is not installed; run: redis.py install")
+        raise RuntimeError("redis-server is not installed; run: redis_server.py install")
     folder = os.path.abspath(folder)
     os.makedirs(folder, exist_ok=True)
     stop(folder)
@@ -109,4 +109,4 @@ if __name__ == "__main__":
     try:
         main()
     except RuntimeError as error:
-        sys.exit(f"redis.py: {error}")
+        sys.exit(f"redis_server.py: {error}")
