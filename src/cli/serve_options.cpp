@@ -10,6 +10,8 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
   serve->add_flag("--check", options.check, "Read and judge the configuration, then end");
   serve->add_option("--data-dir", options.data_dir, "Where the logs are");
   serve->add_option("--amqp-listen", options.amqp_listen, "ADDRESS:PORT, may be given again");
+  serve->add_option("--redis-listen", options.redis_listen,
+                    "The same for Redis; `off` is for nowhere, as in the others");
   serve->add_option("--threads", options.threads, "0: one a core");
   serve->add_option("--shards", options.shards, "Counts only when the data directory is made");
   serve->add_option("--log-level", options.log_level, "trace, debug, info, warn, error, off");
@@ -17,6 +19,25 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
       ->check(CLI::IsMember({"text", "json"}));
   return serve;
 }
+
+namespace {
+
+// What the flag says, if it was given, is all.
+void set_listen(const std::string& flag, const std::vector<std::string>& texts,
+                std::vector<config::Endpoint>& listen, config::Errors& errors) {
+  if (!texts.empty()) listen.clear();
+  for (const std::string& text : texts) {
+    if (text == "off") continue;
+    auto endpoint = config::parse_endpoint(text);
+    if (endpoint) {
+      listen.push_back(*endpoint);
+    } else {
+      errors.push_back(flag + " " + text + ": " + endpoint.error());
+    }
+  }
+}
+
+}  // namespace
 
 std::expected<config::Config, config::Errors> load_config(const ServeOptions& options) {
   std::expected<config::Config, config::Errors> config;
@@ -31,15 +52,8 @@ std::expected<config::Config, config::Errors> load_config(const ServeOptions& op
     config->log.format =
         *options.log_format == "json" ? config::LogFormat::json : config::LogFormat::text;
   }
-  if (!options.amqp_listen.empty()) config->amqp.listen.clear();
-  for (const std::string& text : options.amqp_listen) {
-    auto endpoint = config::parse_endpoint(text);
-    if (endpoint) {
-      config->amqp.listen.push_back(*endpoint);
-    } else {
-      errors.push_back("--amqp-listen " + text + ": " + endpoint.error());
-    }
-  }
+  set_listen("--amqp-listen", options.amqp_listen, config->amqp.listen, errors);
+  set_listen("--redis-listen", options.redis_listen, config->redis.listen, errors);
   for (std::string& error : config::validate(*config)) errors.push_back(std::move(error));
   if (!errors.empty()) return std::unexpected(std::move(errors));
   return config;

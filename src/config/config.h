@@ -76,6 +76,19 @@ struct AmqpConfig {
   std::string version = "4.2.0";
 };
 
+struct RedisConfig {
+  std::vector<Endpoint> listen{{"127.0.0.1", 6379}};  // empty: no plain listener
+  TlsConfig tls;
+  std::string vhost = "/";
+  std::string default_user = "guest";  // of peers on loopback that log in as nobody; empty: none
+  std::uint64_t message_bytes_max = 16 << 20;
+  std::uint64_t transaction_bytes_max = 64 << 20;
+  // Of a connection with subscriptions; 0: no limit.
+  std::uint64_t output_bytes_max = 32 << 20;
+  std::uint64_t output_bytes_soft = 8 << 20;
+  std::uint32_t output_soft_s = 60;
+};
+
 // One of the two secrets, or none: then no login by password.
 struct UserConfig {
   std::string name;
@@ -114,6 +127,7 @@ struct Config {
   StorageConfig storage;
   BrokerConfig broker;
   AmqpConfig amqp;
+  RedisConfig redis;
   AuthConfig auth;
   LogConfig log;
 };

@@ -156,6 +156,7 @@ TEST(Config, TheExampleFileIsTheDefaults) {
   EXPECT_EQ(example->amqp.listen, Config().amqp.listen);
   EXPECT_EQ(example->amqp.product + example->amqp.version,
             Config().amqp.product + Config().amqp.version);
+  EXPECT_EQ(example->redis.listen, Config().redis.listen);
   EXPECT_EQ(example->auth.users.size(), 0u);
 }
 

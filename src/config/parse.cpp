@@ -80,6 +80,18 @@ void read_amqp(Table& amqp, AmqpConfig& out) {
   amqp.read("version", out.version);
 }
 
+void read_redis(Table& redis, RedisConfig& out) {
+  read_endpoints(redis, out.listen);
+  redis.in_table("tls", [&](Table& tls) { read_tls(tls, out.tls); });
+  redis.read("vhost", out.vhost);
+  redis.read("default_user", out.default_user);
+  redis.read("message_bytes_max", out.message_bytes_max, 1, 32 << 20);
+  redis.read("transaction_bytes_max", out.transaction_bytes_max, 1, std::uint64_t{1} << 32);
+  redis.read("output_bytes_max", out.output_bytes_max, 0, std::uint64_t{1} << 40);
+  redis.read("output_bytes_soft", out.output_bytes_soft, 0, std::uint64_t{1} << 40);
+  redis.read("output_soft_s", out.output_soft_s, 0, 86'400);
+}
+
 void read_auth(Table& file, AuthConfig& out) {
   file.in_each_table("vhost", [&](Table& vhost) { vhost.read("name", out.vhosts.emplace_back()); });
   file.in_each_table("user", [&](Table& user) {
@@ -124,6 +136,7 @@ std::expected<Config, Errors> parse(std::string_view toml, std::string_view file
   table.in_table("storage", [&](Table& storage) { read_storage(storage, config.storage); });
   table.in_table("broker", [&](Table& broker) { read_broker(broker, config.broker); });
   table.in_table("amqp", [&](Table& amqp) { read_amqp(amqp, config.amqp); });
+  table.in_table("redis", [&](Table& redis) { read_redis(redis, config.redis); });
   table.in_table("log", [&](Table& log) { read_log(log, config.log); });
   read_auth(table, config.auth);
   table.finish();

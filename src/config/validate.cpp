@@ -49,14 +49,35 @@ bool is_three_numbers(std::string_view version) {
   return dots == 2 && before != '.';
 }
 
-void check_tls(const TlsConfig& tls, Errors& errors) {
+// `section` is the table's name in the file.
+void check_tls(const std::string& section, const TlsConfig& tls, Errors& errors) {
   if (tls.listen.empty()) return;
   if (tls.certificate_file.empty() || tls.key_file.empty()) {
-    errors.push_back("amqp.tls.listen needs certificate_file and key_file");
+    errors.push_back(section + ".listen needs certificate_file and key_file");
   }
   if (tls.client_certificates != ClientCertificates::ignored && tls.ca_file.empty()) {
-    errors.push_back("amqp.tls.client_certificates needs ca_file");
+    errors.push_back(section + ".client_certificates needs ca_file");
   }
+}
+
+void check_redis(const Config& config, Errors& errors) {
+  const RedisConfig& redis = config.redis;
+  if (redis.listen.empty() && redis.tls.listen.empty()) return;
+  const std::vector<std::string>& vhosts = config.auth.vhosts;
+  bool is_vhost = std::ranges::find(vhosts, redis.vhost) != vhosts.end();
+  if (!is_vhost && !(vhosts.empty() && redis.vhost == "/")) {
+    errors.push_back("redis.vhost names the unknown vhost \"" + redis.vhost + "\"");
+  }
+  if (redis.message_bytes_max > config.broker.memory_bytes_max / 4) {
+    errors.push_back("broker.memory_bytes_max must hold four messages of redis.message_bytes_max");
+  }
+  if (redis.message_bytes_max > config.storage.segment_bytes / 2) {
+    errors.push_back("storage.segment_bytes must hold two messages of redis.message_bytes_max");
+  }
+  if (redis.message_bytes_max > config.net.unit_bytes_max / 2) {
+    errors.push_back("net.unit_bytes_max must hold two messages of redis.message_bytes_max");
+  }
+  check_tls("redis.tls", redis.tls, errors);
 }
 
 }  // namespace
@@ -80,7 +101,8 @@ Errors validate(const Config& config) {
   if (config.amqp.frame_max > config.net.unit_bytes_max) {
     errors.push_back("net.unit_bytes_max must hold a frame of amqp.frame_max");
   }
-  check_tls(config.amqp.tls, errors);
+  check_tls("amqp.tls", config.amqp.tls, errors);
+  check_redis(config, errors);
   check_users(config.auth, errors);
   return errors;
 }

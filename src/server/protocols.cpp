@@ -2,6 +2,8 @@
 
 #include "protocol/amqp/convert.h"
 #include "protocol/amqp/session.h"
+#include "protocol/redis/convert.h"
+#include "protocol/redis/session.h"
 
 namespace wharf::server {
 
@@ -53,11 +55,39 @@ void add_amqp(const config::AmqpConfig& config, Protocols& protocols) {
   };
 }
 
+redis::RedisOptions options_of(const config::RedisConfig& config, std::uint64_t connections_max) {
+  redis::RedisOptions options;
+  options.vhost = config.vhost;
+  options.default_user = config.default_user;
+  options.message_bytes_max = static_cast<std::uint32_t>(config.message_bytes_max);
+  options.transaction_bytes_max = config.transaction_bytes_max;
+  options.output.hard = config.output_bytes_max;
+  options.output.soft = config.output_bytes_soft;
+  options.output.soft_time = std::chrono::seconds(config.output_soft_s);
+  options.connections_max = connections_max;
+  return options;
+}
+
+void add_redis(const config::Config& config, Protocols& protocols) {
+  const config::RedisConfig& redis = config.redis;
+  auto state = redis::make_server_state(options_of(redis, config.net.connections_max),
+                                        SystemClock());
+  auto make = [state](broker::Core& core, SessionHost& host, const Peer& peer) {
+    return redis::make_redis_session(*state, core, host, peer);
+  };
+  if (!redis.listen.empty()) protocols.entrances.push_back({"redis", redis.listen, nullptr, make});
+  if (!redis.tls.listen.empty()) {
+    protocols.entrances.push_back({"redis+tls", redis.tls.listen, &redis.tls, make});
+  }
+  protocols.formats.add(redis::redis_format, redis::read_headers, redis::read_common);
+}
+
 }  // namespace
 
 Protocols make_protocols(const config::Config& config) {
   Protocols protocols;
   add_amqp(config.amqp, protocols);
+  add_redis(config, protocols);
   return protocols;
 }
 

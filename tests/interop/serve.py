@@ -10,7 +10,9 @@ import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "peers"))
-import rabbitmq  # noqa: E402  pylint: disable=wrong-import-position
+# pylint: disable=wrong-import-position
+import rabbitmq  # noqa: E402
+import redis_server as redis_peer  # noqa: E402
 
 free_port = rabbitmq.free_port
 READY_SECONDS = 15
@@ -28,6 +30,7 @@ class Wharf:
     def __init__(self, binary, data=None, port=0, options=(), log_level="warn"):
         self.binary, self.options, self.log_level = os.path.abspath(binary), list(options), log_level
         self.port = port or free_port()
+        self.redis_port = free_port()
         self.own = None if data else tempfile.mkdtemp(prefix="wharf-interop-")
         self.data = data or self.own
         self.process = None
@@ -36,12 +39,16 @@ class Wharf:
     def url(self):
         return f"amqp://guest:guest@127.0.0.1:{self.port}/%2f"
 
+    @property
+    def redis_url(self):
+        return f"redis://127.0.0.1:{self.redis_port}"
+
     def start(self, seconds=READY_SECONDS):
         """Returns the seconds until the port answered."""
         began = time.monotonic()
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", self.data, "--amqp-listen", f"127.0.0.1:{self.port}",
-             "--log-level", self.log_level, *self.options], stdin=subprocess.DEVNULL)
+             "--redis-listen", f"127.0.0.1:{self.redis_port}", "--log-level", self.log_level, *self.options], stdin=subprocess.DEVNULL)
         while not answers(self.port):
             if self.process.poll() is not None:
                 raise RuntimeError(f"wharf ended at once with {self.process.returncode}")
@@ -96,6 +103,25 @@ class RabbitMQ:
 
     def stop(self):
         rabbitmq.stop(self.data)
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+class Redis:
+    """The same verbs for Debian's redis-server."""
+
+    def __init__(self):
+        self.data = tempfile.mkdtemp(prefix="redis-interop-")
+        self.state = {}
+
+    @property
+    def redis_url(self):
+        return self.state["url"]
+
+    def start(self):
+        self.state = redis_peer.start(self.data)
+
+    def stop(self):
+        redis_peer.stop(self.data)
         shutil.rmtree(self.data, ignore_errors=True)
 
 

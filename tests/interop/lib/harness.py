@@ -54,6 +54,11 @@ class Context:
         assert why
         return rabbitmq if self.server == "rabbitmq" else wharf
 
+    def by_server(self, *, redis, wharf, why):
+        """The same between Debian's Redis 7.0 and the 7.2 that Wharf imitates."""
+        assert why
+        return redis if self.server == "redis" else wharf
+
     def at_end(self, action):
         self.after.append(action)
 
@@ -116,7 +121,7 @@ def main(make_context=Context, begin=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--binary", default="", help="the wharf program, for suites that start servers")
-    parser.add_argument("--name", choices=("wharf", "rabbitmq"), default="wharf")
+    parser.add_argument("--name", choices=("wharf", "rabbitmq", "redis"), default="wharf")
     parser.add_argument("--filter", default="")
     parser.add_argument("--timeout", type=float, default=30)
     args = parser.parse_args()
