@@ -4,12 +4,32 @@
 
 namespace wharf::cli {
 
+namespace {
+
+// `given` instead of what the file says, if anything is given.
+void read_listen(const std::string& protocol, const std::vector<std::string>& given,
+                 std::vector<config::Endpoint>& out, config::Errors& errors) {
+  if (!given.empty()) out.clear();
+  for (const std::string& text : given) {
+    if (text == "off") continue;
+    auto endpoint = config::parse_endpoint(text);
+    if (endpoint) {
+      out.push_back(*endpoint);
+    } else {
+      errors.push_back("--" + protocol + "-listen " + text + ": " + endpoint.error());
+    }
+  }
+}
+
+}  // namespace
+
 CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
   CLI::App* serve = app.add_subcommand("serve", "Run the broker");
   serve->add_option("--config", options.config_file, "TOML file, see config/wharf.example.toml");
   serve->add_flag("--check", options.check, "Read and judge the configuration, then end");
   serve->add_option("--data-dir", options.data_dir, "Where the logs are");
   serve->add_option("--amqp-listen", options.amqp_listen, "ADDRESS:PORT, may be given again");
+  serve->add_option("--nats-listen", options.nats_listen, "The same, or off");
   serve->add_option("--threads", options.threads, "0: one a core");
   serve->add_option("--shards", options.shards, "Counts only when the data directory is made");
   serve->add_option("--log-level", options.log_level, "trace, debug, info, warn, error, off");
@@ -31,15 +51,8 @@ std::expected<config::Config, config::Errors> load_config(const ServeOptions& op
     config->log.format =
         *options.log_format == "json" ? config::LogFormat::json : config::LogFormat::text;
   }
-  if (!options.amqp_listen.empty()) config->amqp.listen.clear();
-  for (const std::string& text : options.amqp_listen) {
-    auto endpoint = config::parse_endpoint(text);
-    if (endpoint) {
-      config->amqp.listen.push_back(*endpoint);
-    } else {
-      errors.push_back("--amqp-listen " + text + ": " + endpoint.error());
-    }
-  }
+  read_listen("amqp", options.amqp_listen, config->amqp.listen, errors);
+  read_listen("nats", options.nats_listen, config->nats.listen, errors);
   for (std::string& error : config::validate(*config)) errors.push_back(std::move(error));
   if (!errors.empty()) return std::unexpected(std::move(errors));
   return config;

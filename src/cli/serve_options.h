@@ -20,6 +20,7 @@ struct ServeOptions {
   bool check = false;  // read and judge the configuration, then end
   std::optional<std::string> data_dir;
   std::vector<std::string> amqp_listen;
+  std::vector<std::string> nats_listen;  // "off": none
   std::optional<std::uint32_t> threads;
   std::optional<std::uint32_t> shards;
   std::optional<std::string> log_level;

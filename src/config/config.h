@@ -76,6 +76,32 @@ struct AmqpConfig {
   std::string version = "4.2.0";
 };
 
+// How TLS stands on the port of [nats].
+enum class NatsTls : std::uint8_t {
+  off,
+  available,  // as the client wants it
+  required,   // behind the INFO, as clients expect it
+  first,      // before the INFO
+};
+
+struct NatsConfig {
+  std::vector<Endpoint> listen{{"127.0.0.1", 4222}};  // empty: off
+  NatsTls tls_use = NatsTls::off;
+  TlsConfig tls;  // its `listen` is not in use
+  std::string vhost = "/";
+  std::string no_auth_user = "guest";  // whose rights those have who bring no credentials
+  std::uint64_t max_payload = 1 << 20;
+  std::uint32_t max_control_line = 4096;
+  std::uint64_t max_pending = 64 << 20;
+  std::uint32_t max_subscriptions = 0;  // 0: no limit
+  std::uint32_t ping_interval_s = 120;
+  std::uint32_t ping_max = 2;
+  std::uint32_t auth_timeout_s = 2;
+  std::uint32_t write_deadline_s = 10;
+  std::uint32_t lame_duck_grace_s = 1;
+  std::vector<std::string> advertise;  // ADDRESS:PORT of this broker, as clients see it
+};
+
 // One of the two secrets, or none: then no login by password.
 struct UserConfig {
   std::string name;
@@ -114,6 +140,7 @@ struct Config {
   StorageConfig storage;
   BrokerConfig broker;
   AmqpConfig amqp;
+  NatsConfig nats;
   AuthConfig auth;
   LogConfig log;
 };

@@ -38,8 +38,7 @@ void read_net(Table& net, NetConfig& out) {
   net.read("linger_timeout_s", out.linger_timeout_s, 0, 3600);
 }
 
-void read_tls(Table& tls, TlsConfig& out) {
-  read_endpoints(tls, out.listen);
+void read_certificates(Table& tls, TlsConfig& out) {
   tls.read("certificate_file", out.certificate_file);
   tls.read("key_file", out.key_file);
   tls.read("ca_file", out.ca_file);
@@ -50,6 +49,11 @@ void read_tls(Table& tls, TlsConfig& out) {
   tls.read("certificate_name", out.certificate_name,
            {{"common_name", CertificateName::common_name},
             {"distinguished_name", CertificateName::distinguished_name}});
+}
+
+void read_tls(Table& tls, TlsConfig& out) {
+  read_endpoints(tls, out.listen);
+  read_certificates(tls, out);
 }
 
 void read_storage(Table& storage, StorageConfig& out) {
@@ -78,6 +82,37 @@ void read_amqp(Table& amqp, AmqpConfig& out) {
   amqp.read("consumers_per_channel_max", out.consumers_per_channel_max, 0, 1'000'000);
   amqp.read("product", out.product);
   amqp.read("version", out.version);
+}
+
+void read_nats_tls(Table& tls, NatsConfig& out) {
+  tls.read("use", out.tls_use,
+           {{"off", NatsTls::off},
+            {"available", NatsTls::available},
+            {"required", NatsTls::required},
+            {"first", NatsTls::first}});
+  read_certificates(tls, out.tls);
+}
+
+void read_nats(Table& nats, NatsConfig& out) {
+  read_endpoints(nats, out.listen);
+  nats.in_table("tls", [&](Table& tls) { read_nats_tls(tls, out); });
+  nats.read("vhost", out.vhost);
+  nats.read("no_auth_user", out.no_auth_user);
+  nats.read("max_payload", out.max_payload, 1, 64 << 20);
+  nats.read("max_control_line", out.max_control_line, 256, 1 << 20);
+  nats.read("max_pending", out.max_pending, 64 << 10, std::uint64_t{1} << 40);
+  nats.read("max_subscriptions", out.max_subscriptions, 0, 100'000'000);
+  nats.read("ping_interval_s", out.ping_interval_s, 1, 86'400);
+  nats.read("ping_max", out.ping_max, 1, 1000);
+  nats.read("auth_timeout_s", out.auth_timeout_s, 1, 3600);
+  nats.read("write_deadline_s", out.write_deadline_s, 1, 3600);
+  nats.read("lame_duck_grace_s", out.lame_duck_grace_s, 0, 3600);
+  nats.read_each("advertise", [&](std::string_view text) -> std::string {
+    auto endpoint = parse_endpoint(text);
+    if (!endpoint) return endpoint.error();
+    out.advertise.push_back(to_text(*endpoint));
+    return {};
+  });
 }
 
 void read_auth(Table& file, AuthConfig& out) {
@@ -124,6 +159,7 @@ std::expected<Config, Errors> parse(std::string_view toml, std::string_view file
   table.in_table("storage", [&](Table& storage) { read_storage(storage, config.storage); });
   table.in_table("broker", [&](Table& broker) { read_broker(broker, config.broker); });
   table.in_table("amqp", [&](Table& amqp) { read_amqp(amqp, config.amqp); });
+  table.in_table("nats", [&](Table& nats) { read_nats(nats, config.nats); });
   table.in_table("log", [&](Table& log) { read_log(log, config.log); });
   read_auth(table, config.auth);
   table.finish();

@@ -59,6 +59,30 @@ void check_tls(const TlsConfig& tls, Errors& errors) {
   }
 }
 
+void check_nats(const Config& config, Errors& errors) {
+  const NatsConfig& nats = config.nats;
+  if (nats.listen.empty()) return;
+  if (nats.max_payload > nats.max_pending) {
+    errors.push_back("nats.max_pending must hold a message of nats.max_payload");
+  }
+  if (nats.max_payload + nats.max_control_line > config.net.unit_bytes_max / 2) {
+    errors.push_back("net.unit_bytes_max must hold two messages of nats.max_payload");
+  }
+  if (nats.max_payload > config.storage.segment_bytes / 2) {
+    errors.push_back("storage.segment_bytes must hold two messages of nats.max_payload");
+  }
+  if (nats.lame_duck_grace_s > config.server.stop_grace_s) {
+    errors.push_back("stop_grace_s must be as long as nats.lame_duck_grace_s");
+  }
+  if (nats.tls_use == NatsTls::off) return;
+  if (nats.tls.certificate_file.empty() || nats.tls.key_file.empty()) {
+    errors.push_back("nats.tls.use needs certificate_file and key_file");
+  }
+  if (nats.tls.client_certificates != ClientCertificates::ignored && nats.tls.ca_file.empty()) {
+    errors.push_back("nats.tls.client_certificates needs ca_file");
+  }
+}
+
 }  // namespace
 
 Errors validate(const Config& config) {
@@ -81,6 +105,7 @@ Errors validate(const Config& config) {
     errors.push_back("net.unit_bytes_max must hold a frame of amqp.frame_max");
   }
   check_tls(config.amqp.tls, errors);
+  check_nats(config, errors);
   check_users(config.auth, errors);
   return errors;
 }

@@ -2,6 +2,8 @@
 
 #include "protocol/amqp/convert.h"
 #include "protocol/amqp/session.h"
+#include "protocol/nats/convert.h"
+#include "protocol/nats/session.h"
 
 namespace wharf::server {
 
@@ -36,9 +38,10 @@ void add_amqp(const config::AmqpConfig& config, Protocols& protocols) {
   auto make = [options](broker::Core& core, SessionHost& host, const Peer& peer) {
     return amqp::make_amqp_session(*options, core, host, peer);
   };
-  if (!config.listen.empty()) protocols.entrances.push_back({"amqp", config.listen, nullptr, make});
+  if (!config.listen.empty())
+    protocols.entrances.push_back({"amqp", config.listen, nullptr, false, make});
   if (!config.tls.listen.empty()) {
-    protocols.entrances.push_back({"amqps", config.tls.listen, &config.tls, make});
+    protocols.entrances.push_back({"amqps", config.tls.listen, &config.tls, false, make});
   }
   protocols.formats.add(amqp::amqp_format, amqp::read_headers, amqp::read_common);
   protocols.live_exchange = "amq.topic";
@@ -53,11 +56,49 @@ void add_amqp(const config::AmqpConfig& config, Protocols& protocols) {
   };
 }
 
+nats::NatsOptions options_of(const config::NatsConfig& config) {
+  nats::NatsOptions options;
+  options.vhost = config.vhost;
+  options.no_auth_user = config.no_auth_user;
+  options.max_payload = config.max_payload;
+  options.max_control_line = config.max_control_line;
+  options.max_pending = config.max_pending;
+  options.max_subscriptions = config.max_subscriptions;
+  options.ping_interval = std::chrono::seconds(config.ping_interval_s);
+  options.ping_max = config.ping_max;
+  options.auth_timeout = std::chrono::seconds(config.auth_timeout_s);
+  options.write_deadline = std::chrono::seconds(config.write_deadline_s);
+  options.lame_duck_grace = std::chrono::seconds(config.lame_duck_grace_s);
+  options.connect_urls = config.advertise;
+  if (config.tls_use == config::NatsTls::available) options.tls = nats::TlsOffer::available;
+  if (config.tls_use == config::NatsTls::required) options.tls = nats::TlsOffer::required;
+  options.tls_verify = config.tls.client_certificates == config::ClientCertificates::required;
+  return options;
+}
+
+void add_nats(const config::NatsConfig& config, Protocols& protocols) {
+  protocols.formats.add(nats::nats_format, nats::read_headers, nats::read_common);
+  if (config.listen.empty()) return;
+  SecureRandom random;
+  auto server = std::make_shared<nats::NatsServer>(options_of(config), random);
+  auto make = [server](broker::Core& core, SessionHost& host, const Peer& peer) {
+    return nats::make_nats_session(*server, core, host, peer);
+  };
+  bool has_tls = config.tls_use != config::NatsTls::off;
+  bool is_first = config.tls_use == config::NatsTls::first;
+  protocols.entrances.push_back({.name = "nats",
+                                 .listen = config.listen,
+                                 .tls = has_tls ? &config.tls : nullptr,
+                                 .tls_on_request = has_tls && !is_first,
+                                 .make_session = make});
+}
+
 }  // namespace
 
 Protocols make_protocols(const config::Config& config) {
   Protocols protocols;
   add_amqp(config.amqp, protocols);
+  add_nats(config.nats, protocols);
   return protocols;
 }
 

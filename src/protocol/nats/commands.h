@@ -10,7 +10,7 @@ namespace wharf::nats {
 
 struct Pub {
   std::string_view subject;
-  std::string_view reply;       // empty: none
+  std::string_view reply;  // empty: none
   std::uint64_t header_size = 0;
   std::uint64_t total_size = 0;  // header and body
 };

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include <boost/json/parse.hpp>
 #include <boost/json/value.hpp>
-#include <fmt/format.h>
 
 #include "wire/escape.h"
 
@@ -68,9 +69,7 @@ class Fields {
   bool wrong_ = false;
 };
 
-std::string quoted(std::string_view text) {
-  return '"' + escaped(text, Escape::json_string) + '"';
-}
+std::string quoted(std::string_view text) { return '"' + escaped(text, Escape::json_string) + '"'; }
 
 std::string_view truth(bool value) { return value ? "true" : "false"; }
 

@@ -10,6 +10,8 @@ namespace wharf::nats {
 namespace {
 
 constexpr std::int64_t protocol_max = 1;
+// The type of a TLS record that holds a handshake.
+constexpr char tls_hello = 0x16;
 
 // What `info.nonce` and accounts are for is not offered, so who uses it is not who we know.
 bool asks_for_account(const Connect& connect) {
@@ -21,6 +23,11 @@ bool asks_for_account(const Connect& connect) {
 std::size_t NatsSession::take_unit(Bytes input, Chain& out) {
   if (input.empty()) return 0;
   char first = static_cast<char>(input.front());
+  bool begins_tls = first == tls_hello && options_.tls == TlsOffer::available && !connected_;
+  if (begins_tls && host_.start_tls()) {
+    securing_ = true;
+    return 0;
+  }
   bool logs_in = first == 'C' || first == 'c';
   if (auth_required_ && !connected_ && !logs_in) {
     fail("Authorization Violation", out);

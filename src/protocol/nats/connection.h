@@ -32,6 +32,7 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   bool closing() const override { return closing_; }
   void on_closed() override;
   void on_shutdown(Chain& out) override;
+  void on_secured(const Peer& peer) override;
 
   // broker::EventListener
   void on_events() override;
@@ -102,7 +103,7 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   const NatsOptions& options_;
   broker::Core& core_;
   SessionHost& host_;
-  const Peer peer_;
+  Peer peer_;
   const std::uint64_t client_id_;
 
   std::optional<broker::SessionId> session_;
@@ -114,6 +115,7 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   bool greeted_ = false;
   bool connected_ = false;  // CONNECT was accepted
   bool closing_ = false;
+  bool securing_ = false;  // a TLS handshake is under way below us
   bool is_slow_ = false;
 
   bool mail_waits_ = false;  // the core has events or messages for us
@@ -123,9 +125,9 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   std::string headers_scratch_;
 
   Answer answer_ = Answer::none;
-  bool fence_needed_ = false;               // there were subscriptions since the last fence
-  std::uint32_t receipts_missing_ = 0;      // of publishes that queues took
-  broker::RequestId fence_ = 0;             // the last one asked for
+  bool fence_needed_ = false;           // there were subscriptions since the last fence
+  std::uint32_t receipts_missing_ = 0;  // of publishes that queues took
+  broker::RequestId fence_ = 0;         // the last one asked for
   broker::RequestId fence_passed_ = 0;
   broker::Alarm alarm_;
   bool held_by_alarm_ = false;

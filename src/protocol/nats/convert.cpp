@@ -19,7 +19,7 @@ constexpr std::string_view base64_suffix = "-Base64";
 // The properties that are text in both forms.
 struct TextProperty {
   std::string_view header;
-  std::string_view broker::CommonProperties::*field;
+  std::string_view broker::CommonProperties::* field;
 };
 constexpr std::array<TextProperty, 8> text_properties = {{
     {"Nats-Msg-Id", &broker::CommonProperties::message_id},
@@ -180,9 +180,10 @@ Properties read_properties(Bytes properties) {
 
 void read_headers(Bytes properties, const broker::HeaderVisitor& visit) {
   broker::CommonProperties common;
-  each_line(read_properties(properties).headers, [&](std::string_view name, std::string_view value) {
-    if (!take_common(name, value, common)) visit(name, std::string(value));
-  });
+  each_line(read_properties(properties).headers,
+            [&](std::string_view name, std::string_view value) {
+              if (!take_common(name, value, common)) visit(name, std::string(value));
+            });
 }
 
 broker::CommonProperties read_common(Bytes properties) {

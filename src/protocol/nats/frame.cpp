@@ -78,7 +78,8 @@ Result<std::optional<Line>> read_line(Bytes input, std::size_t arguments_max) {
   std::size_t looked_at = std::min(text.size(), 2 * arguments_max + 64);
   const void* end = std::memchr(text.data(), '\n', looked_at);
   std::string_view line = text.substr(0, looked_at);
-  if (end) line = text.substr(0, static_cast<std::size_t>(static_cast<const char*>(end) - text.data()));
+  if (end)
+    line = text.substr(0, static_cast<std::size_t>(static_cast<const char*>(end) - text.data()));
   Line result;
   std::size_t name_size = 3;
   if (is_pub(line)) {

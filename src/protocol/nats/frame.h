@@ -1,7 +1,8 @@
 // protocol/nats/frame.h: bytes to control lines: a verb, its arguments as they stand, and where the
 // line ends. A payload is not part of the line. Verbs are read in either case; arguments end at LF,
-// a CR before it is dropped. Source: https://docs.nats.io/reference/reference-protocols/nats-protocol
-// and the behaviour of nats-server.
+// a CR before it is dropped. Source:
+// https://docs.nats.io/reference/reference-protocols/nats-protocol and the behaviour of
+// nats-server.
 #pragma once
 
 #include <cstddef>
@@ -22,8 +23,8 @@ struct Line {
   std::size_t size = 0;        // of the whole line, with its end
 };
 
-// The line at the front of `input`; none while it is not whole. Faults: malformed as soon as no verb
-// can come of it, too_large when the arguments are above `arguments_max`, whole or not.
+// The line at the front of `input`; none while it is not whole. Faults: malformed as soon as no
+// verb can come of it, too_large when the arguments are above `arguments_max`, whole or not.
 Result<std::optional<Line>> read_line(Bytes input, std::size_t arguments_max);
 
 }  // namespace wharf::nats

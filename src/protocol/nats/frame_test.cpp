@@ -41,8 +41,8 @@ TEST(NatsFrame, Lines) {
 }
 
 TEST(NatsFrame, FaultsAsSoonAsTheyShow) {
-  for (std::string_view bad : {"G", "\r\n", "\n", " PUB", "PUBx", "PUB\r\n", "PU\n", "PUB\n", "MSG ",
-                               "CONNECT{", "SUBS a 1\r\n", "P\r"}) {
+  for (std::string_view bad : {"G", "\r\n", "\n", " PUB", "PUBx", "PUB\r\n", "PU\n", "PUB\n",
+                               "MSG ", "CONNECT{", "SUBS a 1\r\n", "P\r"}) {
     auto line = read(bad);
     ASSERT_FALSE(line) << bad;
     EXPECT_EQ(line.error().code, Errc::malformed) << bad;
@@ -66,7 +66,8 @@ TEST(NatsCommands, Pub) {
   EXPECT_EQ(pub->reply, "reply");
   EXPECT_EQ(pub->total_size, 11u);
   EXPECT_TRUE(read_pub(" a\t 0 "));
-  for (std::string_view bad : {"", "a", "a b c d", "a x", "a -1", "a 1x", "a 9999999999999999999"}) {
+  for (std::string_view bad :
+       {"", "a", "a b c d", "a x", "a -1", "a 1x", "a 9999999999999999999"}) {
     EXPECT_FALSE(read_pub(bad)) << bad;
   }
 }

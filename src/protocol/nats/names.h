@@ -1,9 +1,9 @@
 // protocol/nats/names.h: subjects as NATS has them, and names as the core has them: segments joined
 // by '.'. A subject cannot hold blanks, line ends, zero bytes and empty tokens, nor a token that is
-// exactly `*` or `>`; in a subject they are written %20 %09 %0D %0A %00, %- (a whole token), %2A and
-// %3E (whole tokens). A '%' is literal unless it begins one of these, and then it is written %25.
-// So both directions give back what they got: to_subject(to_name(x)) == x for every valid x, and
-// to_name(to_subject(y)) == y for every y.
+// exactly `*` or `>`; in a subject they are written %20 %09 %0D %0A %00, %- (a whole token), %2A
+// and %3E (whole tokens). A '%' is literal unless it begins one of these, and then it is written
+// %25. So both directions give back what they got: to_subject(to_name(x)) == x for every valid x,
+// and to_name(to_subject(y)) == y for every y.
 #pragma once
 
 #include <string>

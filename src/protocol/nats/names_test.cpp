@@ -57,8 +57,8 @@ std::string random_text(std::mt19937& random, const std::string_view (&pieces)[s
 
 TEST(NatsNames, EveryNameComesBack) {
   using namespace std::literals;
-  const std::string_view pieces[] = {"%",  "25", "20", "2A", "-",  "*",  ">", ".",
-                                     " "sv, "a", "\0"sv, "\t", "\r", "\n", "0", "2"};
+  const std::string_view pieces[] = {"%",   "25", "20",   "2A", "-",  "*",  ">", ".",
+                                     " "sv, "a",  "\0"sv, "\t", "\r", "\n", "0", "2"};
   std::mt19937 random(1);
   for (int i = 0; i < 200'000; ++i) {
     std::string name = random_text(random, pieces);
@@ -70,7 +70,8 @@ TEST(NatsNames, EveryNameComesBack) {
 }
 
 TEST(NatsNames, EverySubjectComesBack) {
-  const std::string_view pieces[] = {"%", "25", "20", "2A", "3E", "-", "*", ">", ".", "a", "0", "%-"};
+  const std::string_view pieces[] = {"%", "25", "20", "2A", "3E", "-",
+                                     "*", ">",  ".",  "a",  "0",  "%-"};
   std::mt19937 random(2);
   int valid = 0;
   for (int i = 0; i < 200'000; ++i) {

@@ -22,8 +22,8 @@ bool is_reserved_reply(std::string_view reply) {
 
 }  // namespace
 
-std::size_t NatsSession::take_publish(Bytes input, const Line& line,
-                                      const std::optional<Pub>& pub, Chain& out) {
+std::size_t NatsSession::take_publish(Bytes input, const Line& line, const std::optional<Pub>& pub,
+                                      Chain& out) {
   if (!pub) {
     hang_up();
     return 0;
@@ -73,8 +73,8 @@ void NatsSession::publish(const Pub& pub, Bytes payload, Chain& out) {
     broker::Outcome<broker::LivePublished> outcome =
         core_.publish_live(*session_, message, {.receipt = 1});
     if (!outcome && outcome.error().fault.code == Errc::refused) {
-      return say_error(
-          fmt::format("Permissions Violation for Publish to \"{}\"", pub.subject), out);
+      return say_error(fmt::format("Permissions Violation for Publish to \"{}\"", pub.subject),
+                       out);
     }
     // The log has failed: silence would look like success.
     if (!outcome) return hang_up();

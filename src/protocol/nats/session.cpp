@@ -81,7 +81,7 @@ std::size_t NatsSession::on_bytes(Bytes input, Chain& out) {
   greet(out);
   last_input_ = core_.clock().now();
   std::size_t used = 0;
-  while (!closing_ && !held()) {
+  while (!closing_ && !held() && !securing_) {
     std::size_t taken = take_unit(input.subspan(used), out);
     if (taken == 0) break;
     used += taken;
@@ -120,6 +120,12 @@ void NatsSession::greet(Chain& out) {
   if (greeted_) return;
   greeted_ = true;
   out.append(bytes_of(info(false)));
+  if (options_.tls == TlsOffer::required) securing_ = host_.start_tls();
+}
+
+void NatsSession::on_secured(const Peer& peer) {
+  peer_ = peer;
+  securing_ = false;
 }
 
 std::string NatsSession::info(bool lame_duck) const {

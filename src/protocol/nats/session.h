@@ -1,5 +1,5 @@
-// protocol/nats/session.h: one NATS client connection, as nats-server 2.12 without JetStream behaves
-// to its clients. What is supported, refused and different: docs/protocols/nats.md.
+// protocol/nats/session.h: one NATS client connection, as nats-server 2.12 without JetStream
+// behaves to its clients. What is supported, refused and different: docs/protocols/nats.md.
 //
 // The session is a state machine (wire/byte_session.h): bytes and core events in, bytes out. Who
 // owns what: it keeps references to the server, the Core and the host, which outlive it. Memory:
@@ -34,7 +34,7 @@ struct NatsOptions {
   std::string vhost = "/";
   // Whose rights those have who bring no credentials; empty or unknown: nobody's.
   std::string no_auth_user = "guest";
-  std::uint64_t max_payload = 1 << 20;   // header and body; 64 MiB at most
+  std::uint64_t max_payload = 1 << 20;    // header and body; 64 MiB at most
   std::uint32_t max_control_line = 4096;  // arguments of a verb
   std::uint64_t max_pending = 64 << 20;   // unsent output of a connection; above it, it is cut
   std::uint32_t max_subscriptions = 0;    // of a connection; 0: no limit
