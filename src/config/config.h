@@ -109,6 +109,20 @@ struct UserConfig {
   std::string password_hash;
   bool loopback_only = false;
   bool impersonator = false;
+  std::string token;  // a secret instead of name and password
+  std::string nkey;   // a public key whose holder is this user
+};
+
+// Rules about subjects, for the protocols that know such; see auth/subject_rules.h.
+struct SubjectPermissionConfig {
+  std::string user;
+  std::vector<std::string> publish_allow;
+  std::vector<std::string> publish_deny;
+  std::vector<std::string> subscribe_allow;
+  std::vector<std::string> subscribe_deny;
+  bool responses = false;  // may answer where it may not publish
+  std::uint32_t responses_max = 1;
+  std::uint32_t responses_expire_s = 120;
 };
 
 struct PermissionConfig {
@@ -125,6 +139,7 @@ struct AuthConfig {
   std::vector<std::string> vhosts;
   std::vector<UserConfig> users;
   std::vector<PermissionConfig> permissions;
+  std::vector<SubjectPermissionConfig> subject_permissions;
 };
 
 enum class LogFormat : std::uint8_t { text, json };

@@ -124,6 +124,8 @@ void read_auth(Table& file, AuthConfig& out) {
     user.read("password_hash", made.password_hash);
     user.read("loopback_only", made.loopback_only);
     user.read("impersonator", made.impersonator);
+    user.read("token", made.token);
+    user.read("nkey", made.nkey);
   });
   file.in_each_table("permission", [&](Table& permission) {
     PermissionConfig& made = out.permissions.emplace_back();
@@ -132,6 +134,27 @@ void read_auth(Table& file, AuthConfig& out) {
     permission.read("configure", made.configure);
     permission.read("write", made.write);
     permission.read("read", made.read);
+  });
+}
+
+void read_texts(Table& table, std::string_view key, std::vector<std::string>& out) {
+  table.read_each(key, [&](std::string_view text) -> std::string {
+    out.emplace_back(text);
+    return {};
+  });
+}
+
+void read_subject_permissions(Table& file, AuthConfig& out) {
+  file.in_each_table("subject_permission", [&](Table& permission) {
+    SubjectPermissionConfig& made = out.subject_permissions.emplace_back();
+    permission.read("user", made.user);
+    read_texts(permission, "publish_allow", made.publish_allow);
+    read_texts(permission, "publish_deny", made.publish_deny);
+    read_texts(permission, "subscribe_allow", made.subscribe_allow);
+    read_texts(permission, "subscribe_deny", made.subscribe_deny);
+    permission.read("responses", made.responses);
+    permission.read("responses_max", made.responses_max, 0, 1'000'000'000);
+    permission.read("responses_expire_s", made.responses_expire_s, 1, 1'000'000'000);
   });
 }
 
@@ -162,6 +185,7 @@ std::expected<Config, Errors> parse(std::string_view toml, std::string_view file
   table.in_table("nats", [&](Table& nats) { read_nats(nats, config.nats); });
   table.in_table("log", [&](Table& log) { read_log(log, config.log); });
   read_auth(table, config.auth);
+  read_subject_permissions(table, config.auth);
   table.finish();
   Errors errors = complaints.take();
   if (!errors.empty()) return std::unexpected(std::move(errors));

@@ -25,6 +25,16 @@ void check_users(const AuthConfig& auth, Errors& errors) {
       errors.push_back("user guest with password guest must be loopback_only");
     }
   }
+  for (const SubjectPermissionConfig& permission : auth.subject_permissions) {
+    if (!is_user(permission.user)) {
+      errors.push_back("a [[subject_permission]] names the unknown user \"" + permission.user +
+                       "\"");
+    }
+    if (std::ranges::count(auth.subject_permissions, permission.user,
+                           &SubjectPermissionConfig::user) > 1) {
+      errors.push_back("there are two [[subject_permission]] of user " + permission.user);
+    }
+  }
   for (const PermissionConfig& permission : auth.permissions) {
     if (!is_user(permission.user)) {
       errors.push_back("a [[permission]] names the unknown user \"" + permission.user + "\"");

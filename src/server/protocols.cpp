@@ -76,11 +76,29 @@ nats::NatsOptions options_of(const config::NatsConfig& config) {
   return options;
 }
 
-void add_nats(const config::NatsConfig& config, Protocols& protocols) {
+void add_users(const config::AuthConfig& config, nats::NatsOptions& options) {
+  for (const config::UserConfig& user : config.users) {
+    if (user.token.empty() && user.nkey.empty()) continue;
+    options.credentials.push_back({user.name, auth::Secret(user.token), user.nkey});
+  }
+  for (const config::SubjectPermissionConfig& permission : config.subject_permissions) {
+    auth::SubjectPermissions& made = options.permissions[permission.user];
+    made.publish = {permission.publish_allow, permission.publish_deny};
+    made.subscribe = {permission.subscribe_allow, permission.subscribe_deny};
+    if (!permission.responses) continue;
+    made.responses = {permission.responses_max,
+                      std::chrono::seconds(permission.responses_expire_s)};
+  }
+}
+
+void add_nats(const config::NatsConfig& config, const config::AuthConfig& users,
+              Protocols& protocols) {
   protocols.formats.add(nats::nats_format, nats::read_headers, nats::read_common);
   if (config.listen.empty()) return;
   SecureRandom random;
-  auto server = std::make_shared<nats::NatsServer>(options_of(config), random);
+  nats::NatsOptions options = options_of(config);
+  add_users(users, options);
+  auto server = std::make_shared<nats::NatsServer>(std::move(options), random);
   auto make = [server](broker::Core& core, SessionHost& host, const Peer& peer) {
     return nats::make_nats_session(*server, core, host, peer);
   };
@@ -98,7 +116,7 @@ void add_nats(const config::NatsConfig& config, Protocols& protocols) {
 Protocols make_protocols(const config::Config& config) {
   Protocols protocols;
   add_amqp(config.amqp, protocols);
-  add_nats(config.nats, protocols);
+  add_nats(config.nats, config.auth, protocols);
   return protocols;
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "protocol/nats/names.h"
+#include "protocol/nats/nkey.h"
 
 namespace wharf::nats {
 
@@ -13,7 +14,17 @@ constexpr std::int64_t protocol_max = 1;
 // The type of a TLS record that holds a handshake.
 constexpr char tls_hello = 0x16;
 
-// What `info.nonce` and accounts are for is not offered, so who uses it is not who we know.
+// In a time that does not tell how much of it was right.
+bool same_secret(std::string_view one, std::string_view other) {
+  if (one.size() != other.size()) return false;
+  unsigned difference = 0;
+  for (std::size_t i = 0; i < one.size(); ++i) {
+    difference |= static_cast<unsigned>(static_cast<unsigned char>(one[i] ^ other[i]));
+  }
+  return difference == 0;
+}
+
+// There are no accounts, so who asks for one is not who we know.
 bool asks_for_account(const Connect& connect) {
   return !connect.account.empty() || connect.new_account;
 }
@@ -103,19 +114,31 @@ void NatsSession::on_connect(std::string_view json, Chain& out) {
 
 std::optional<auth::Principal> NatsSession::log_in(const Connect& connect) const {
   const auth::Access& access = core_.access();
-  Result<auth::Principal> who = fault(Errc::refused, "");
-  if (!connect.any_credentials()) {
-    who = access.login_external(options_.no_auth_user, peer_.loopback);
-  } else if (!connect.user.empty()) {
-    who = access.login(connect.user, connect.password, peer_.loopback);
-  }
+  Result<auth::Principal> who = prove(connect);
   broker::VhostId vhost = access.vhost(options_.vhost);
   if (!who || !vhost || !access.may_open(*who, vhost)) return std::nullopt;
   return *who;
 }
 
+Result<auth::Principal> NatsSession::prove(const Connect& connect) const {
+  const auth::Access& access = core_.access();
+  if (!connect.any_credentials()) {
+    return access.login_external(options_.no_auth_user, peer_.loopback);
+  }
+  for (const NatsCredential& credential : options_.credentials) {
+    const std::string& token = credential.token.reveal();
+    bool by_token = !token.empty() && same_secret(token, connect.token);
+    bool by_key = !connect.nkey.empty() && credential.nkey == connect.nkey &&
+                  verify_nonce(connect.nkey, nonce_, connect.signature);
+    if (by_token || by_key) return access.login_external(credential.user, peer_.loopback);
+  }
+  return access.login(connect.user, connect.password, peer_.loopback);
+}
+
 void NatsSession::attach(const auth::Principal& who) {
   session_ = core_.attach(*this, core_.access().vhost(options_.vhost), who);
+  auto rules = options_.permissions.find(who.name);
+  permissions_ = rules == options_.permissions.end() ? nullptr : &rules->second;
 }
 
 void NatsSession::detach() {
@@ -123,6 +146,7 @@ void NatsSession::detach() {
   core_.detach(*session_, std::nullopt);
   session_.reset();
   subscriptions_.clear();
+  replies_.clear();
   target_.valid = false;
   target_.subject.clear();
   is_slow_ = false;
@@ -160,17 +184,7 @@ void NatsSession::on_sub(std::string_view arguments, Chain& out) {
     made->group = sub->group;
     made->literal = is_literal(sub->subject);
     if (made->literal) made->head = fmt::format("MSG {} {} ", sub->subject, sub->sid);
-    broker::ListenSpec spec;
-    spec.consumer = made->id;
-    spec.group = sub->group;
-    spec.hears_own = connect_.echo;
-    if (made->literal) {
-      spec.text = to_name(sub->subject, scratch_);
-    } else {
-      spec.kind = broker::ListenSpec::Kind::pattern;
-      spec.segments = to_pattern(sub->subject);
-    }
-    if (!core_.listen(*session_, spec)) {
+    if (!listen(*made)) {
       subscriptions_.remove(*made);
       std::string group;
       if (!sub->group.empty()) group = fmt::format(" using queue \"{}\"", sub->group);
@@ -181,6 +195,26 @@ void NatsSession::on_sub(std::string_view arguments, Chain& out) {
     fence_needed_ = true;
   }
   if (connect_.verbose) owe(Answer::ok, out);
+}
+
+bool NatsSession::listen(Subscription& subscription) {
+  if (permissions_) {
+    auto may =
+        auth::may_subscribe(permissions_->subscribe, subscription.subject, subscription.group);
+    if (may == auth::MaySubscribe::no) return false;
+    subscription.filtered = may == auth::MaySubscribe::filtered;
+  }
+  broker::ListenSpec spec;
+  spec.consumer = subscription.id;
+  spec.group = subscription.group;
+  spec.hears_own = connect_.echo;
+  if (subscription.literal) {
+    spec.text = to_name(subscription.subject, scratch_);
+  } else {
+    spec.kind = broker::ListenSpec::Kind::pattern;
+    spec.segments = to_pattern(subscription.subject);
+  }
+  return core_.listen(*session_, spec).has_value();
 }
 
 void NatsSession::on_unsub(std::string_view arguments, Chain& out) {

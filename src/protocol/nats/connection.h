@@ -12,6 +12,7 @@
 #include "protocol/nats/commands.h"
 #include "protocol/nats/connect.h"
 #include "protocol/nats/frame.h"
+#include "protocol/nats/replies.h"
 #include "protocol/nats/session.h"
 #include "protocol/nats/subscriptions.h"
 #include "wire/byte_session.h"
@@ -47,6 +48,7 @@ class NatsSession final : public ByteSession, public broker::EventListener {
     std::string name;  // canonical; none when it is the subject itself
     bool renamed = false;
     bool valid = false;
+    bool allowed = false;
     std::string_view canonical() const { return renamed ? name : subject; }
   };
 
@@ -69,11 +71,13 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   std::size_t take_command(Bytes input, const Line& line, Chain& out);
   void on_connect(std::string_view json, Chain& out);
   std::optional<auth::Principal> log_in(const Connect& connect) const;
+  Result<auth::Principal> prove(const Connect& connect) const;
   void attach(const auth::Principal& who);
   void detach();
   bool ensure_attached(Chain& out);
   void on_sub(std::string_view arguments, Chain& out);
   void on_unsub(std::string_view arguments, Chain& out);
+  bool listen(Subscription& subscription);
   void end_subscription(Subscription& subscription);
 
   // -- publishing
@@ -82,11 +86,14 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   void publish(const Pub& pub, Bytes payload, Chain& out);
   const Target& target_of(std::string_view subject);
   void after_publish(const broker::LivePublished& published, const Pub& pub, Chain& out);
+  bool may_answer(std::string_view subject);
   void tell_no_responders(const Pub& pub, Chain& out);
   void pause();
 
   // -- deliveries
   void deliver(Chain& out);
+  bool is_hidden(const Subscription& subscription, const broker::LiveRecord& record) const;
+  void note_reply(std::string_view reply);
   void write_own(const Subscription& subscription, const broker::LiveItem& item, Chain& out);
   void write_foreign(const Subscription& subscription, const broker::LiveItem& item, Chain& out);
   void write_message(const Subscription& subscription, const broker::LiveItem& item,
@@ -108,6 +115,9 @@ class NatsSession final : public ByteSession, public broker::EventListener {
 
   std::optional<broker::SessionId> session_;
   Connect connect_;
+  const auth::SubjectPermissions* permissions_ = nullptr;  // none: no rules of subjects
+  Replies replies_;
+  std::string nonce_;
   Subscriptions subscriptions_;
   Target target_;
 

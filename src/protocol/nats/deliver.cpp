@@ -46,6 +46,7 @@ void NatsSession::deliver(Chain& out) {
   for (const broker::LiveItem& item : mail_.items) {
     Subscription* subscription = subscriptions_.find(item.consumer);
     if (!subscription || closing_) continue;
+    if (subscription->filtered && is_hidden(*subscription, *item.record)) continue;
     if (item.record->format() == nats_format) {
       write_own(*subscription, item, out);
     } else {
@@ -56,6 +57,19 @@ void NatsSession::deliver(Chain& out) {
     if (++subscription->delivered == subscription->max) end_subscription(*subscription);
   }
   mail_.clear();
+}
+
+bool NatsSession::is_hidden(const Subscription& subscription,
+                            const broker::LiveRecord& record) const {
+  std::string scratch;
+  return !auth::may_hear(permissions_->subscribe, to_subject(record.name(), scratch),
+                         subscription.group);
+}
+
+// Who may answer only is given leave for this one.
+void NatsSession::note_reply(std::string_view reply) {
+  if (!permissions_ || !permissions_->responses) return;
+  replies_.got(reply, *permissions_->responses, core_.clock().now());
 }
 
 void NatsSession::write_own(const Subscription& subscription, const broker::LiveItem& item,
@@ -72,7 +86,7 @@ void NatsSession::write_own(const Subscription& subscription, const broker::Live
   }
   Properties own = read_properties(properties);
   std::string_view reply;
-  if (!own.reply.empty()) reply = to_subject(own.reply, scratch_);
+  if (!own.reply.empty()) note_reply(reply = to_subject(own.reply, scratch_));
   write_message(subscription, item, reply, own.headers, out);
 }
 
@@ -82,7 +96,7 @@ void NatsSession::write_foreign(const Subscription& subscription, const broker::
   const broker::Formats& formats = core_.formats();
   write_headers(formats, record.format(), record.properties(), headers_scratch_);
   std::string_view reply = formats.common(record.format(), record.properties()).reply_to;
-  if (!reply.empty()) reply = to_subject(reply, scratch_);
+  if (!reply.empty()) note_reply(reply = to_subject(reply, scratch_));
   write_message(subscription, item, reply, headers_scratch_, out);
 }
 

@@ -52,6 +52,9 @@ void NatsSession::publish(const Pub& pub, Bytes payload, Chain& out) {
     return say_error(
         fmt::format("Permissions Violation for Publish with Reply of \"{}\"", pub.reply), out);
   }
+  if (!target.allowed && !may_answer(pub.subject)) {
+    return say_error(fmt::format("Permissions Violation for Publish to \"{}\"", pub.subject), out);
+  }
   broker::LivePublished published;
   // Nobody can listen to a subject with an empty token.
   if (target.valid) {
@@ -87,6 +90,7 @@ const NatsSession::Target& NatsSession::target_of(std::string_view subject) {
   if (target_.subject == subject) return target_;
   target_.subject = subject;
   target_.valid = is_subject(subject);
+  target_.allowed = !permissions_ || auth::may_publish(permissions_->publish, subject);
   std::string_view name = to_name(subject, scratch_);
   target_.renamed = name.data() != subject.data();
   if (target_.renamed) target_.name = name;
@@ -101,6 +105,11 @@ void NatsSession::after_publish(const broker::LivePublished& published, const Pu
   if (published.slow) pause();
   if (connect_.verbose) owe(Answer::ok, out);
   if (!heard && !pub.reply.empty() && connect_.no_responders) tell_no_responders(pub, out);
+}
+
+bool NatsSession::may_answer(std::string_view subject) {
+  return permissions_ && permissions_->responses &&
+         replies_.use(subject, *permissions_->responses, core_.clock().now());
 }
 
 // To the subscription at which the answer is awaited.

@@ -29,6 +29,16 @@ std::string make_server_id(Random& random) {
   return id;
 }
 
+std::string make_nonce(Random& random) {
+  constexpr std::string_view letters =
+      "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::array<std::byte, 15> bytes;
+  random.fill(bytes);
+  std::string nonce;
+  for (std::byte byte : bytes) nonce += letters[std::to_integer<std::size_t>(byte) & 63];
+  return nonce;
+}
+
 std::string_view host_of(std::string_view endpoint) {
   std::string_view host = endpoint.substr(0, endpoint.rfind(':'));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
@@ -51,6 +61,11 @@ NatsServer::NatsServer(NatsOptions the_options, Random& random)
   ASSERT(options.max_payload <= 64 << 20);
 }
 
+bool NatsServer::offers_nkeys() const {
+  return std::ranges::any_of(options.credentials,
+                             [](const NatsCredential& each) { return !each.nkey.empty(); });
+}
+
 std::unique_ptr<ByteSession> make_nats_session(NatsServer& server, broker::Core& core,
                                                SessionHost& host, const Peer& peer) {
   return std::make_unique<NatsSession>(server, core, host, peer);
@@ -66,6 +81,7 @@ NatsSession::NatsSession(NatsServer& server, broker::Core& core, SessionHost& ho
       client_id_(server.last_client_id.fetch_add(1, std::memory_order_relaxed) + 1) {
   Instant now = core.clock().now();
   auth_required_ = !core.access().login_external(options_.no_auth_user, peer.loopback);
+  if (server.offers_nkeys()) nonce_ = make_nonce(core.random());
   if (auth_required_) auth_deadline_ = now + options_.auth_timeout;
   last_input_ = now;
   ping_at_ = now + std::min(options_.ping_interval, first_ping_after);
@@ -138,6 +154,7 @@ std::string NatsSession::info(bool lame_duck) const {
   info.max_payload = options_.max_payload;
   info.client_id = client_id_;
   info.client_ip = host_of(peer_.remote);
+  info.nonce = nonce_;
   info.connect_urls = &options_.connect_urls;
   info.auth_required = auth_required_;
   info.tls_required = options_.tls == TlsOffer::required;

@@ -11,10 +11,12 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "auth/subject_rules.h"
 #include "base/random.h"
 #include "base/time.h"
 #include "broker/api.h"
@@ -26,6 +28,13 @@ enum class TlsOffer : std::uint8_t {
   none,
   available,  // a client may begin with its hello instead of a command
   required,
+};
+
+// What proves who a user is, beside a password; both may be empty.
+struct NatsCredential {
+  std::string user;
+  auth::Secret token;
+  std::string nkey;  // public
 };
 
 struct NatsOptions {
@@ -45,6 +54,9 @@ struct NatsOptions {
   Duration lame_duck_grace = std::chrono::seconds(1);
   TlsOffer tls = TlsOffer::none;
   bool tls_verify = false;
+  std::vector<NatsCredential> credentials;
+  // By user; who is not here is bound by the rules of all protocols alone.
+  std::map<std::string, auth::SubjectPermissions, std::less<>> permissions;
   std::vector<std::string> connect_urls;  // other addresses that clients can reach
 };
 
@@ -52,6 +64,7 @@ struct NatsOptions {
 struct NatsServer {
   // `random` names the server.
   NatsServer(NatsOptions options, Random& random);
+  bool offers_nkeys() const;
   const NatsOptions options;
   const std::string id;
   std::atomic<std::uint64_t> last_client_id{0};

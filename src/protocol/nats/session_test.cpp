@@ -65,8 +65,9 @@ TEST(NatsSession, Headers) {
   world.say(with, "SUB a 1\r\n");
   world.say(without, "SUB a 1\r\n");
   std::string block = "NATS/1.0\r\nK: v\r\n\r\n";
-  world.say(with, "HPUB a r 18 20\r\n" + block + "hi\r\n");
-  EXPECT_EQ(with.take() + without.take(), "MSG a 1 r 2\r\nhi\r\n");
+  EXPECT_EQ(world.say(with, "HPUB a r 18 20\r\n" + block + "hi\r\n"),
+            "HMSG a 1 r 18 20\r\n" + block + "hi\r\n");
+  EXPECT_EQ(without.take(), "MSG a 1 r 2\r\nhi\r\n");
 }
 
 TEST(NatsSession, QueueGroupsGetOneEach) {

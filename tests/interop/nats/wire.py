@@ -16,11 +16,11 @@ class Wire:
         self.sock.sendall(data if isinstance(data, bytes) else data.encode())
 
     def line(self):
-        """The next line without its end; "" at the end of the stream."""
+        """The next line without its end; None at the end of the stream."""
         while b"\r\n" not in self.buffer:
             data = self.sock.recv(65536)
             if not data:
-                return ""
+                return None
             self.buffer += data
         line, self.buffer = self.buffer.split(b"\r\n", 1)
         return line.decode()
@@ -47,14 +47,14 @@ class Wire:
         self.send("PING\r\n")
         lines = []
         while (line := self.line()) != "PONG":
-            assert line, f"hung up after {lines}"
+            assert line is not None, f"hung up after {lines}"
             lines.append(line)
         return lines
 
     def ended(self):
         """True when the server hangs up."""
         try:
-            return self.line() == ""
+            return self.line() is None
         except (ConnectionResetError, BrokenPipeError):
             return True
 
