@@ -30,6 +30,8 @@ CLI::App* add_serve_command(CLI::App& app, ServeOptions& options) {
   serve->add_option("--data-dir", options.data_dir, "Where the logs are");
   serve->add_option("--amqp-listen", options.amqp_listen, "ADDRESS:PORT, may be given again");
   serve->add_option("--nats-listen", options.nats_listen, "The same, or off");
+  serve->add_option("--nats-websocket-listen", options.nats_websocket_listen, "The same");
+  serve->add_option("--nats-monitor-listen", options.nats_monitor_listen, "The same");
   serve->add_option("--threads", options.threads, "0: one a core");
   serve->add_option("--shards", options.shards, "Counts only when the data directory is made");
   serve->add_option("--log-level", options.log_level, "trace, debug, info, warn, error, off");
@@ -53,6 +55,9 @@ std::expected<config::Config, config::Errors> load_config(const ServeOptions& op
   }
   read_listen("amqp", options.amqp_listen, config->amqp.listen, errors);
   read_listen("nats", options.nats_listen, config->nats.listen, errors);
+  read_listen("nats-websocket", options.nats_websocket_listen, config->nats.websocket_listen,
+              errors);
+  read_listen("nats-monitor", options.nats_monitor_listen, config->nats.monitor_listen, errors);
   for (std::string& error : config::validate(*config)) errors.push_back(std::move(error));
   if (!errors.empty()) return std::unexpected(std::move(errors));
   return config;

@@ -86,6 +86,8 @@ enum class NatsTls : std::uint8_t {
 
 struct NatsConfig {
   std::vector<Endpoint> listen{{"127.0.0.1", 4222}};  // empty: off
+  std::vector<Endpoint> websocket_listen;
+  std::vector<Endpoint> monitor_listen;  // HTTP
   NatsTls tls_use = NatsTls::off;
   TlsConfig tls;  // its `listen` is not in use
   std::string vhost = "/";

@@ -9,15 +9,15 @@
 namespace wharf::config {
 namespace {
 
-void read_endpoints(Table& table, std::vector<Endpoint>& out) {
+void read_endpoints(Table& table, std::vector<Endpoint>& out, std::string_view key = "listen") {
   std::vector<Endpoint> given;
-  table.read_each("listen", [&](std::string_view text) -> std::string {
+  table.read_each(key, [&](std::string_view text) -> std::string {
     auto endpoint = parse_endpoint(text);
     if (!endpoint) return endpoint.error();
     given.push_back(*endpoint);
     return {};
   });
-  if (table.has("listen")) out = std::move(given);
+  if (table.has(key)) out = std::move(given);
 }
 
 void read_server(Table& file, ServerConfig& out) {
@@ -95,6 +95,8 @@ void read_nats_tls(Table& tls, NatsConfig& out) {
 
 void read_nats(Table& nats, NatsConfig& out) {
   read_endpoints(nats, out.listen);
+  read_endpoints(nats, out.websocket_listen, "websocket_listen");
+  read_endpoints(nats, out.monitor_listen, "monitor_listen");
   nats.in_table("tls", [&](Table& tls) { read_nats_tls(tls, out); });
   nats.read("vhost", out.vhost);
   nats.read("no_auth_user", out.no_auth_user);

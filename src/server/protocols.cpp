@@ -3,7 +3,9 @@
 #include "protocol/amqp/convert.h"
 #include "protocol/amqp/session.h"
 #include "protocol/nats/convert.h"
+#include "protocol/nats/monitor.h"
 #include "protocol/nats/session.h"
+#include "protocol/nats/websocket_session.h"
 
 namespace wharf::server {
 
@@ -92,13 +94,17 @@ void add_users(const config::AuthConfig& config, nats::NatsOptions& options) {
 }
 
 void add_nats(const config::NatsConfig& config, const config::AuthConfig& users,
-              Protocols& protocols) {
+              std::uint64_t connections_max, Protocols& protocols) {
   protocols.formats.add(nats::nats_format, nats::read_headers, nats::read_common);
   if (config.listen.empty()) return;
   SecureRandom random;
   nats::NatsOptions options = options_of(config);
   add_users(users, options);
-  auto server = std::make_shared<nats::NatsServer>(std::move(options), random);
+  options.host = config.listen.front().host;
+  options.port = config.listen.front().port;
+  options.connections_max = connections_max;
+  auto server =
+      std::make_shared<nats::NatsServer>(std::move(options), random, SystemClock().wall());
   auto make = [server](broker::Core& core, SessionHost& host, const Peer& peer) {
     return nats::make_nats_session(*server, core, host, peer);
   };
@@ -109,6 +115,26 @@ void add_nats(const config::NatsConfig& config, const config::AuthConfig& users,
                                  .tls = has_tls ? &config.tls : nullptr,
                                  .tls_on_request = has_tls && !is_first,
                                  .make_session = make});
+  auto make_web = [server](broker::Core& core, SessionHost& host, const Peer& peer) {
+    auto inner = [server, &core](SessionHost& inner_host, const Peer& inner_peer) {
+      return nats::make_nats_session(*server, core, inner_host, inner_peer,
+                                     nats::Carrier::websocket);
+    };
+    return nats::make_websocket_session(inner, core.clock(), host, peer);
+  };
+  if (!config.websocket_listen.empty()) {
+    protocols.entrances.push_back({.name = "nats websocket",
+                                   .listen = config.websocket_listen,
+                                   .tls = has_tls ? &config.tls : nullptr,
+                                   .make_session = make_web});
+  }
+  auto make_monitor = [server](broker::Core& core, SessionHost&, const Peer&) {
+    return nats::make_monitor_session(*server, core);
+  };
+  if (!config.monitor_listen.empty()) {
+    protocols.entrances.push_back(
+        {.name = "nats monitoring", .listen = config.monitor_listen, .make_session = make_monitor});
+  }
 }
 
 }  // namespace
@@ -116,7 +142,7 @@ void add_nats(const config::NatsConfig& config, const config::AuthConfig& users,
 Protocols make_protocols(const config::Config& config) {
   Protocols protocols;
   add_amqp(config.amqp, protocols);
-  add_nats(config.nats, config.auth, protocols);
+  add_nats(config.nats, config.auth, config.net.connections_max, protocols);
   return protocols;
 }
 

@@ -16,7 +16,7 @@ def revive(rig, broker, queue, limit):
     forget_files(broker.data)
     began = time.monotonic()
     process = subprocess.Popen([broker.binary, "serve", "--data-dir", broker.data, "--amqp-listen",
-                                f"127.0.0.1:{broker.port}", "--log-level", "warn", *broker.options],
+                                f"127.0.0.1:{broker.port}", "--nats-listen", "off", "--log-level", "warn", *broker.options],
                                stdin=subprocess.DEVNULL)
     broker.process = process
     raw = None

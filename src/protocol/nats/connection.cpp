@@ -1,6 +1,8 @@
 // What the client says, but for publishing.
 #include "protocol/nats/connection.h"
 
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "protocol/nats/names.h"
@@ -34,7 +36,7 @@ bool asks_for_account(const Connect& connect) {
 std::size_t NatsSession::take_unit(Bytes input, Chain& out) {
   if (input.empty()) return 0;
   char first = static_cast<char>(input.front());
-  bool begins_tls = first == tls_hello && options_.tls == TlsOffer::available && !connected_;
+  bool begins_tls = first == tls_hello && tls_offer() == TlsOffer::available && !connected_;
   if (begins_tls && host_.start_tls()) {
     securing_ = true;
     return 0;
@@ -76,7 +78,7 @@ std::size_t NatsSession::take_command(Bytes, const Line& line, Chain& out) {
       owe(Answer::pong, out);
       break;
     case Verb::pong:
-      pings_out_ = 0;
+      on_pong();
       break;
     case Verb::err:
       hang_up();
@@ -88,6 +90,14 @@ std::size_t NatsSession::take_command(Bytes, const Line& line, Chain& out) {
       break;
   }
   return line.size;
+}
+
+void NatsSession::on_pong() {
+  pings_out_ = 0;
+  if (!ping_sent_) return;
+  auto way = std::chrono::duration_cast<std::chrono::microseconds>(last_input_ - *ping_sent_);
+  row_.counters.rtt_us = std::max<std::int64_t>(way.count(), 1);
+  ping_sent_.reset();
 }
 
 // ---- who it is
@@ -138,6 +148,7 @@ Result<auth::Principal> NatsSession::prove(const Connect& connect) const {
 void NatsSession::attach(const auth::Principal& who) {
   session_ = core_.attach(*this, core_.access().vhost(options_.vhost), who);
   auto rules = options_.permissions.find(who.name);
+  show(who);
   permissions_ = rules == options_.permissions.end() ? nullptr : &rules->second;
 }
 

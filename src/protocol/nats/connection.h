@@ -21,7 +21,8 @@ namespace wharf::nats {
 
 class NatsSession final : public ByteSession, public broker::EventListener {
  public:
-  NatsSession(NatsServer& server, broker::Core& core, SessionHost& host, const Peer& peer);
+  NatsSession(NatsServer& server, broker::Core& core, SessionHost& host, const Peer& peer,
+              Carrier carrier);
   ~NatsSession() override;
 
   // ByteSession
@@ -65,10 +66,14 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   void watch_output(Chain& out);
   void on_ping_timer(Instant now, Chain& out);
   void set_slow(bool is_slow);
+  TlsOffer tls_offer() const;
+  void show(const auth::Principal& who);
+  void show_counters();
 
   // -- commands; each returns the bytes that it used, 0 while it is not whole
   std::size_t take_unit(Bytes input, Chain& out);
   std::size_t take_command(Bytes input, const Line& line, Chain& out);
+  void on_pong();
   void on_connect(std::string_view json, Chain& out);
   std::optional<auth::Principal> log_in(const Connect& connect) const;
   Result<auth::Principal> prove(const Connect& connect) const;
@@ -111,7 +116,10 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   broker::Core& core_;
   SessionHost& host_;
   Peer peer_;
+  const Carrier carrier_;
   const std::uint64_t client_id_;
+  const WallTime start_;
+  ConnectionRow& row_;
 
   std::optional<broker::SessionId> session_;
   Connect connect_;
@@ -149,6 +157,7 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   Instant last_input_;
   Instant ping_at_;
   std::uint32_t pings_out_ = 0;
+  std::optional<Instant> ping_sent_;
   std::optional<Instant> auth_deadline_;
   std::optional<Instant> shutdown_at_;
   std::optional<Instant> write_check_at_;

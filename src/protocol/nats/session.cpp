@@ -56,8 +56,8 @@ std::uint16_t port_of(std::string_view endpoint) {
 
 }  // namespace
 
-NatsServer::NatsServer(NatsOptions the_options, Random& random)
-    : options(std::move(the_options)), id(make_server_id(random)) {
+NatsServer::NatsServer(NatsOptions the_options, Random& random, WallTime start)
+    : options(std::move(the_options)), id(make_server_id(random)), census(start) {
   ASSERT(options.max_payload <= 64 << 20);
 }
 
@@ -67,18 +67,22 @@ bool NatsServer::offers_nkeys() const {
 }
 
 std::unique_ptr<ByteSession> make_nats_session(NatsServer& server, broker::Core& core,
-                                               SessionHost& host, const Peer& peer) {
-  return std::make_unique<NatsSession>(server, core, host, peer);
+                                               SessionHost& host, const Peer& peer,
+                                               Carrier carrier) {
+  return std::make_unique<NatsSession>(server, core, host, peer, carrier);
 }
 
 NatsSession::NatsSession(NatsServer& server, broker::Core& core, SessionHost& host,
-                         const Peer& peer)
+                         const Peer& peer, Carrier carrier)
     : server_(server),
       options_(server.options),
       core_(core),
       host_(host),
       peer_(peer),
-      client_id_(server.last_client_id.fetch_add(1, std::memory_order_relaxed) + 1) {
+      carrier_(carrier),
+      client_id_(server.census.next_id()),
+      start_(core.clock().wall()),
+      row_(server.census.enter()) {
   Instant now = core.clock().now();
   auth_required_ = !core.access().login_external(options_.no_auth_user, peer.loopback);
   if (server.offers_nkeys()) nonce_ = make_nonce(core.random());
@@ -104,6 +108,7 @@ std::size_t NatsSession::on_bytes(Bytes input, Chain& out) {
   }
   unpaused_bytes_ += used;
   produced_ += out.size() - size_before;
+  show_counters();
   return closing_ ? input.size() : used;
 }
 
@@ -114,6 +119,7 @@ void NatsSession::on_wake(Chain& out) {
   settle_answer(out);
   produced_ += out.size() - size_before;
   watch_output(out);
+  show_counters();
 }
 
 void NatsSession::on_events() {
@@ -123,6 +129,7 @@ void NatsSession::on_events() {
 
 void NatsSession::on_closed() {
   detach();
+  server_.census.leave(row_);
   closing_ = true;
 }
 
@@ -136,7 +143,7 @@ void NatsSession::greet(Chain& out) {
   if (greeted_) return;
   greeted_ = true;
   out.append(bytes_of(info(false)));
-  if (options_.tls == TlsOffer::required) securing_ = host_.start_tls();
+  if (tls_offer() == TlsOffer::required) securing_ = host_.start_tls();
 }
 
 void NatsSession::on_secured(const Peer& peer) {
@@ -157,11 +164,46 @@ std::string NatsSession::info(bool lame_duck) const {
   info.nonce = nonce_;
   info.connect_urls = &options_.connect_urls;
   info.auth_required = auth_required_;
-  info.tls_required = options_.tls == TlsOffer::required;
-  info.tls_available = options_.tls != TlsOffer::none;
+  info.tls_required = tls_offer() == TlsOffer::required;
+  info.tls_available = tls_offer() != TlsOffer::none;
   info.tls_verify = options_.tls_verify;
   info.lame_duck = lame_duck;
   return write_info(info);
+}
+
+// Below a WebSocket TLS is there from the beginning, or not at all.
+TlsOffer NatsSession::tls_offer() const {
+  if (carrier_ == Carrier::socket) return options_.tls;
+  return peer_.tls ? TlsOffer::required : TlsOffer::none;
+}
+
+void NatsSession::show(const auth::Principal& who) {
+  auto facts = std::make_shared<ConnectionFacts>();
+  facts->id = client_id_;
+  facts->ip = host_of(peer_.remote);
+  facts->port = port_of(peer_.remote);
+  facts->start = start_;
+  facts->name = connect_.name;
+  facts->lang = connect_.lang;
+  facts->version = connect_.version;
+  facts->user = who.name;
+  facts->tls = peer_.tls;
+  facts->websocket = carrier_ == Carrier::websocket;
+  row_.facts.store(std::move(facts));
+}
+
+void NatsSession::show_counters() {
+  auto set = [](auto& counter, auto value) { counter.store(value, std::memory_order_relaxed); };
+  ConnectionCounters& counters = row_.counters;
+  set(counters.in_messages, in_messages_);
+  set(counters.in_bytes, in_bytes_);
+  set(counters.out_messages, out_messages_);
+  set(counters.out_bytes, out_bytes_);
+  set(counters.pending_bytes, host_.unsent_bytes());
+  set(counters.subscriptions, subscriptions_.size());
+  auto since = core_.clock().wall().time_since_epoch();
+  set(counters.last_activity_ms,
+      std::chrono::duration_cast<std::chrono::milliseconds>(since).count());
 }
 
 void NatsSession::drain(Chain& out) {
@@ -222,6 +264,7 @@ void NatsSession::fail(std::string_view text, Chain& out) {
 void NatsSession::watch_output(Chain& out) {
   std::size_t unsent = host_.unsent_bytes();
   if (unsent > options_.max_pending) {
+    ++server_.census.slow_consumers;
     out.clear();
     return hang_up();
   }
@@ -244,6 +287,7 @@ void NatsSession::set_slow(bool is_slow) {
 void NatsSession::pause() {
   if (pauses_ == pauses_max && unpaused_bytes_ < unpaused_bytes_max) return;
   if (pauses_ == pauses_max) pauses_ = 0;
+  if (pauses_ == 0) ++server_.census.stalled_clients;
   ++pauses_;
   unpaused_bytes_ = 0;
   paused_until_ = core_.clock().now() + pause_time;
@@ -265,6 +309,7 @@ void NatsSession::on_deadline(Instant now, Chain& out) {
   if (write_check_at_ && now >= *write_check_at_) {
     std::uint64_t sent = produced_ - host_.unsent_bytes();
     if (host_.unsent_bytes() > 0 && sent == sent_at_check_) {
+      ++server_.census.slow_consumers;
       out.clear();
       return hang_up();
     }
@@ -281,8 +326,12 @@ void NatsSession::on_ping_timer(Instant now, Chain& out) {
   if (auth_required_ && !connected_) return;
   bool is_active = pings_out_ == 0 && now - last_input_ < options_.ping_interval;
   if (is_active) return;
-  if (pings_out_ >= options_.ping_max) return fail("Stale Connection", out);
+  if (pings_out_ >= options_.ping_max) {
+    ++server_.census.stale_connections;
+    return fail("Stale Connection", out);
+  }
   ++pings_out_;
+  ping_sent_ = now;
   out.append(bytes_of("PING\r\n"));
 }
 

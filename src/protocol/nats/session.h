@@ -8,7 +8,6 @@
 // the sessions of all threads.
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -20,6 +19,7 @@
 #include "base/random.h"
 #include "base/time.h"
 #include "broker/api.h"
+#include "protocol/nats/census.h"
 #include "wire/byte_session.h"
 
 namespace wharf::nats {
@@ -40,6 +40,9 @@ struct NatsCredential {
 struct NatsOptions {
   std::string server_name = "wharf";
   std::string version = "2.12.1";  // clients choose what they use by it
+  std::string host = "127.0.0.1";  // where it listens, for the pages
+  std::uint16_t port = 4222;
+  std::uint64_t connections_max = 10'000;
   std::string vhost = "/";
   // Whose rights those have who bring no credentials; empty or unknown: nobody's.
   std::string no_auth_user = "guest";
@@ -63,15 +66,19 @@ struct NatsOptions {
 // What all sessions of a process share. Any thread.
 struct NatsServer {
   // `random` names the server.
-  NatsServer(NatsOptions options, Random& random);
+  NatsServer(NatsOptions options, Random& random, WallTime start);
   bool offers_nkeys() const;
   const NatsOptions options;
   const std::string id;
-  std::atomic<std::uint64_t> last_client_id{0};
+  Census census;
 };
+
+// How a connection came in.
+enum class Carrier : std::uint8_t { socket, websocket };
 
 // For one accepted connection. Greets in its first on_wake.
 std::unique_ptr<ByteSession> make_nats_session(NatsServer& server, broker::Core& core,
-                                               SessionHost& host, const Peer& peer);
+                                               SessionHost& host, const Peer& peer,
+                                               Carrier carrier = Carrier::socket);
 
 }  // namespace wharf::nats

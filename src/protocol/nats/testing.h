@@ -75,7 +75,8 @@ class Client final : public SessionHost {
 class World {
  public:
   explicit World(NatsOptions options = {}, broker::TestBroker::Options broker_options = {})
-      : broker(with_formats(std::move(broker_options))), server(std::move(options), random_) {}
+      : broker(with_formats(std::move(broker_options))),
+        server(std::move(options), random_, broker.clock().wall()) {}
 
   Client& connect(std::size_t shard = 0, bool loopback = true) {
     Peer peer;
