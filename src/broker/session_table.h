@@ -23,12 +23,11 @@ struct SessionState {
   Principal who;
   std::vector<Event> events;
   LiveMail live;
-  bool notified = false;              // the listener knows that there is something to take
-  std::vector<bool> shards;           // those that hold something of it
-  bool has_exclusive_queues = false;  // or had one
-  bool held = false;                  // told to wait; see Shard::release
-  std::uint32_t crowded_publishes =
-      0;  // since it was held
+  bool notified = false;                // the listener knows that there is something to take
+  std::vector<bool> shards;             // those that hold something of it
+  bool has_exclusive_queues = false;    // or had one
+  bool held = false;                    // told to wait; see Shard::release
+  std::uint32_t crowded_publishes = 0;  // since it was held
   // Answers of Access::authorize for publishing, by exchange. Access never changes, so they stay
   // true.
   boost::unordered_flat_map<std::string, bool, TextHash, std::equal_to<>> may_write;

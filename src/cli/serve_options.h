@@ -21,6 +21,9 @@ struct ServeOptions {
   std::optional<std::string> data_dir;
   std::vector<std::string> amqp_listen;
   std::vector<std::string> redis_listen;
+  std::vector<std::string> nats_listen;  // "off": none
+  std::vector<std::string> nats_websocket_listen;
+  std::vector<std::string> nats_monitor_listen;
   std::optional<std::uint32_t> threads;
   std::optional<std::uint32_t> shards;
   std::optional<std::string> log_level;

@@ -89,6 +89,34 @@ struct RedisConfig {
   std::uint32_t output_soft_s = 60;
 };
 
+// How TLS stands on the port of [nats].
+enum class NatsTls : std::uint8_t {
+  off,
+  available,  // as the client wants it
+  required,   // behind the INFO, as clients expect it
+  first,      // before the INFO
+};
+
+struct NatsConfig {
+  std::vector<Endpoint> listen{{"127.0.0.1", 4222}};  // empty: off
+  std::vector<Endpoint> websocket_listen;
+  std::vector<Endpoint> monitor_listen;  // HTTP
+  NatsTls tls_use = NatsTls::off;
+  TlsConfig tls;  // its `listen` is not in use
+  std::string vhost = "/";
+  std::string no_auth_user = "guest";  // whose rights those have who bring no credentials
+  std::uint64_t max_payload = 1 << 20;
+  std::uint32_t max_control_line = 4096;
+  std::uint64_t max_pending = 64 << 20;
+  std::uint32_t max_subscriptions = 0;  // 0: no limit
+  std::uint32_t ping_interval_s = 120;
+  std::uint32_t ping_max = 2;
+  std::uint32_t auth_timeout_s = 2;
+  std::uint32_t write_deadline_s = 10;
+  std::uint32_t lame_duck_grace_s = 1;
+  std::vector<std::string> advertise;  // ADDRESS:PORT of this broker, as clients see it
+};
+
 // One of the two secrets, or none: then no login by password.
 struct UserConfig {
   std::string name;
@@ -96,6 +124,20 @@ struct UserConfig {
   std::string password_hash;
   bool loopback_only = false;
   bool impersonator = false;
+  std::string token;  // a secret instead of name and password
+  std::string nkey;   // a public key whose holder is this user
+};
+
+// Rules about subjects, for the protocols that know such; see auth/subject_rules.h.
+struct SubjectPermissionConfig {
+  std::string user;
+  std::vector<std::string> publish_allow;
+  std::vector<std::string> publish_deny;
+  std::vector<std::string> subscribe_allow;
+  std::vector<std::string> subscribe_deny;
+  bool responses = false;  // may answer where it may not publish
+  std::uint32_t responses_max = 1;
+  std::uint32_t responses_expire_s = 120;
 };
 
 struct PermissionConfig {
@@ -112,6 +154,7 @@ struct AuthConfig {
   std::vector<std::string> vhosts;
   std::vector<UserConfig> users;
   std::vector<PermissionConfig> permissions;
+  std::vector<SubjectPermissionConfig> subject_permissions;
 };
 
 enum class LogFormat : std::uint8_t { text, json };
@@ -128,6 +171,7 @@ struct Config {
   BrokerConfig broker;
   AmqpConfig amqp;
   RedisConfig redis;
+  NatsConfig nats;
   AuthConfig auth;
   LogConfig log;
 };

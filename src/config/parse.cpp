@@ -9,15 +9,15 @@
 namespace wharf::config {
 namespace {
 
-void read_endpoints(Table& table, std::vector<Endpoint>& out) {
+void read_endpoints(Table& table, std::vector<Endpoint>& out, std::string_view key = "listen") {
   std::vector<Endpoint> given;
-  table.read_each("listen", [&](std::string_view text) -> std::string {
+  table.read_each(key, [&](std::string_view text) -> std::string {
     auto endpoint = parse_endpoint(text);
     if (!endpoint) return endpoint.error();
     given.push_back(*endpoint);
     return {};
   });
-  if (table.has("listen")) out = std::move(given);
+  if (table.has(key)) out = std::move(given);
 }
 
 void read_server(Table& file, ServerConfig& out) {
@@ -38,8 +38,7 @@ void read_net(Table& net, NetConfig& out) {
   net.read("linger_timeout_s", out.linger_timeout_s, 0, 3600);
 }
 
-void read_tls(Table& tls, TlsConfig& out) {
-  read_endpoints(tls, out.listen);
+void read_certificates(Table& tls, TlsConfig& out) {
   tls.read("certificate_file", out.certificate_file);
   tls.read("key_file", out.key_file);
   tls.read("ca_file", out.ca_file);
@@ -50,6 +49,11 @@ void read_tls(Table& tls, TlsConfig& out) {
   tls.read("certificate_name", out.certificate_name,
            {{"common_name", CertificateName::common_name},
             {"distinguished_name", CertificateName::distinguished_name}});
+}
+
+void read_tls(Table& tls, TlsConfig& out) {
+  read_endpoints(tls, out.listen);
+  read_certificates(tls, out);
 }
 
 void read_storage(Table& storage, StorageConfig& out) {
@@ -92,6 +96,39 @@ void read_redis(Table& redis, RedisConfig& out) {
   redis.read("output_soft_s", out.output_soft_s, 0, 86'400);
 }
 
+void read_nats_tls(Table& tls, NatsConfig& out) {
+  tls.read("use", out.tls_use,
+           {{"off", NatsTls::off},
+            {"available", NatsTls::available},
+            {"required", NatsTls::required},
+            {"first", NatsTls::first}});
+  read_certificates(tls, out.tls);
+}
+
+void read_nats(Table& nats, NatsConfig& out) {
+  read_endpoints(nats, out.listen);
+  read_endpoints(nats, out.websocket_listen, "websocket_listen");
+  read_endpoints(nats, out.monitor_listen, "monitor_listen");
+  nats.in_table("tls", [&](Table& tls) { read_nats_tls(tls, out); });
+  nats.read("vhost", out.vhost);
+  nats.read("no_auth_user", out.no_auth_user);
+  nats.read("max_payload", out.max_payload, 1, 64 << 20);
+  nats.read("max_control_line", out.max_control_line, 256, 1 << 20);
+  nats.read("max_pending", out.max_pending, 64 << 10, std::uint64_t{1} << 40);
+  nats.read("max_subscriptions", out.max_subscriptions, 0, 100'000'000);
+  nats.read("ping_interval_s", out.ping_interval_s, 1, 86'400);
+  nats.read("ping_max", out.ping_max, 1, 1000);
+  nats.read("auth_timeout_s", out.auth_timeout_s, 1, 3600);
+  nats.read("write_deadline_s", out.write_deadline_s, 1, 3600);
+  nats.read("lame_duck_grace_s", out.lame_duck_grace_s, 0, 3600);
+  nats.read_each("advertise", [&](std::string_view text) -> std::string {
+    auto endpoint = parse_endpoint(text);
+    if (!endpoint) return endpoint.error();
+    out.advertise.push_back(to_text(*endpoint));
+    return {};
+  });
+}
+
 void read_auth(Table& file, AuthConfig& out) {
   file.in_each_table("vhost", [&](Table& vhost) { vhost.read("name", out.vhosts.emplace_back()); });
   file.in_each_table("user", [&](Table& user) {
@@ -101,6 +138,8 @@ void read_auth(Table& file, AuthConfig& out) {
     user.read("password_hash", made.password_hash);
     user.read("loopback_only", made.loopback_only);
     user.read("impersonator", made.impersonator);
+    user.read("token", made.token);
+    user.read("nkey", made.nkey);
   });
   file.in_each_table("permission", [&](Table& permission) {
     PermissionConfig& made = out.permissions.emplace_back();
@@ -109,6 +148,27 @@ void read_auth(Table& file, AuthConfig& out) {
     permission.read("configure", made.configure);
     permission.read("write", made.write);
     permission.read("read", made.read);
+  });
+}
+
+void read_texts(Table& table, std::string_view key, std::vector<std::string>& out) {
+  table.read_each(key, [&](std::string_view text) -> std::string {
+    out.emplace_back(text);
+    return {};
+  });
+}
+
+void read_subject_permissions(Table& file, AuthConfig& out) {
+  file.in_each_table("subject_permission", [&](Table& permission) {
+    SubjectPermissionConfig& made = out.subject_permissions.emplace_back();
+    permission.read("user", made.user);
+    read_texts(permission, "publish_allow", made.publish_allow);
+    read_texts(permission, "publish_deny", made.publish_deny);
+    read_texts(permission, "subscribe_allow", made.subscribe_allow);
+    read_texts(permission, "subscribe_deny", made.subscribe_deny);
+    permission.read("responses", made.responses);
+    permission.read("responses_max", made.responses_max, 0, 1'000'000'000);
+    permission.read("responses_expire_s", made.responses_expire_s, 1, 1'000'000'000);
   });
 }
 
@@ -137,8 +197,10 @@ std::expected<Config, Errors> parse(std::string_view toml, std::string_view file
   table.in_table("broker", [&](Table& broker) { read_broker(broker, config.broker); });
   table.in_table("amqp", [&](Table& amqp) { read_amqp(amqp, config.amqp); });
   table.in_table("redis", [&](Table& redis) { read_redis(redis, config.redis); });
+  table.in_table("nats", [&](Table& nats) { read_nats(nats, config.nats); });
   table.in_table("log", [&](Table& log) { read_log(log, config.log); });
   read_auth(table, config.auth);
+  read_subject_permissions(table, config.auth);
   table.finish();
   Errors errors = complaints.take();
   if (!errors.empty()) return std::unexpected(std::move(errors));

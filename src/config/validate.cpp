@@ -25,6 +25,16 @@ void check_users(const AuthConfig& auth, Errors& errors) {
       errors.push_back("user guest with password guest must be loopback_only");
     }
   }
+  for (const SubjectPermissionConfig& permission : auth.subject_permissions) {
+    if (!is_user(permission.user)) {
+      errors.push_back("a [[subject_permission]] names the unknown user \"" + permission.user +
+                       "\"");
+    }
+    if (std::ranges::count(auth.subject_permissions, permission.user,
+                           &SubjectPermissionConfig::user) > 1) {
+      errors.push_back("there are two [[subject_permission]] of user " + permission.user);
+    }
+  }
   for (const PermissionConfig& permission : auth.permissions) {
     if (!is_user(permission.user)) {
       errors.push_back("a [[permission]] names the unknown user \"" + permission.user + "\"");
@@ -80,6 +90,30 @@ void check_redis(const Config& config, Errors& errors) {
   check_tls("redis.tls", redis.tls, errors);
 }
 
+void check_nats(const Config& config, Errors& errors) {
+  const NatsConfig& nats = config.nats;
+  if (nats.listen.empty()) return;
+  if (nats.max_payload > nats.max_pending) {
+    errors.push_back("nats.max_pending must hold a message of nats.max_payload");
+  }
+  if (nats.max_payload + nats.max_control_line > config.net.unit_bytes_max / 2) {
+    errors.push_back("net.unit_bytes_max must hold two messages of nats.max_payload");
+  }
+  if (nats.max_payload > config.storage.segment_bytes / 2) {
+    errors.push_back("storage.segment_bytes must hold two messages of nats.max_payload");
+  }
+  if (nats.lame_duck_grace_s > config.server.stop_grace_s) {
+    errors.push_back("stop_grace_s must be as long as nats.lame_duck_grace_s");
+  }
+  if (nats.tls_use == NatsTls::off) return;
+  if (nats.tls.certificate_file.empty() || nats.tls.key_file.empty()) {
+    errors.push_back("nats.tls.use needs certificate_file and key_file");
+  }
+  if (nats.tls.client_certificates != ClientCertificates::ignored && nats.tls.ca_file.empty()) {
+    errors.push_back("nats.tls.client_certificates needs ca_file");
+  }
+}
+
 }  // namespace
 
 Errors validate(const Config& config) {
@@ -103,6 +137,7 @@ Errors validate(const Config& config) {
   }
   check_tls("amqp.tls", config.amqp.tls, errors);
   check_redis(config, errors);
+  check_nats(config, errors);
   check_users(config.auth, errors);
   return errors;
 }

@@ -1,5 +1,6 @@
 #include "net/connection.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 
@@ -41,12 +42,12 @@ Connection::Connection(Workspace& workspace, const Service& service, Socket sock
       service_(service),
       socket_(std::move(socket)),
       on_closed_(std::move(on_closed)),
-      peer_(describe(socket_, service.tls != nullptr)) {}
+      peer_(describe(socket_, service.tls && !service.tls_on_request)) {}
 
 Connection::~Connection() { ASSERT(!session_); }
 
 void Connection::start() {
-  if (service_.tls) {
+  if (peer_.tls) {
     tls_ = std::make_unique<TlsFilter>(*service_.tls);
     state_deadline_ = workspace_.clock.now() + workspace_.limits.handshake_timeout;
   } else {
@@ -61,6 +62,33 @@ void Connection::open_session() {
   workspace_.observer.on_opened(peer_);
   session_ = service_.make_session(*this, peer_);
   ASSERT(session_ != nullptr);
+}
+
+bool Connection::start_tls() {
+  if (!service_.tls || tls_ || tls_asked_) return false;
+  tls_asked_ = true;
+  touch();
+  return true;
+}
+
+// What was written before goes ahead of the handshake, what was read and not used belongs to it.
+void Connection::begin_tls() {
+  tls_asked_ = false;
+  cipher_ = std::move(plain_);
+  tls_ = std::make_unique<TlsFilter>(*service_.tls);
+  securing_ = true;
+  state_deadline_ = workspace_.clock.now() + workspace_.limits.handshake_timeout;
+  ByteVector hello(inbox_.unread().begin(), inbox_.unread().end());
+  inbox_.keep_after(hello.size());
+  if (!hello.empty() && !on_ciphertext(hello)) peer_ended_ = true;
+}
+
+void Connection::on_handshake_done() {
+  if (state_ == State::handshaking) return open_session();
+  securing_ = false;
+  peer_.tls = true;
+  peer_.certificate_name = tls_->certificate_name();
+  session_->on_secured(peer_);
 }
 
 void Connection::shutdown() {
@@ -120,7 +148,7 @@ bool Connection::wants_readable() const {
     case State::handshaking:
       return !peer_ended_;
     case State::open:
-      return !peer_ended_ && !throttled_ && session_->wants_input();
+      return !peer_ended_ && (securing_ || (!throttled_ && session_->wants_input()));
     case State::flushing:
       return false;
     case State::lingering:
@@ -153,10 +181,10 @@ void Connection::on_readable() {
 
 bool Connection::on_ciphertext(Bytes ciphertext) {
   tls_->feed(ciphertext);
-  if (state_ == State::handshaking) {
+  if (state_ == State::handshaking || securing_) {
     Result<bool> shaken = tls_->handshake(socket_output());
     if (!shaken || !*shaken) return shaken.has_value();
-    open_session();
+    on_handshake_done();
   }
   while (state_ == State::open) {
     std::span<std::byte> space = inbox_.prepare(workspace_.plaintext_space());
@@ -176,6 +204,7 @@ void Connection::offer_input() {
     used = session_->on_bytes(inbox_.unread(), plain_output());
   }
   inbox_.keep_after(used);
+  if (tls_asked_) return begin_tls();
   if (inbox_.unread().size() > workspace_.limits.unit_bytes_max) close(EndReason::too_large);
 }
 
@@ -208,7 +237,8 @@ void Connection::on_write_pump_ended(bool failed) {
 void Connection::flush() {
   while (state_ != State::closed && !blocked_) {
     if (unsent_bytes() == 0) return on_flushed();
-    if (tls_ && plain_ && state_ != State::handshaking &&
+    if (securing_ && (!cipher_ || cipher_->empty())) return;
+    if (tls_ && plain_ && state_ != State::handshaking && !securing_ &&
         !tls_->write(*plain_, socket_output(), cipher_size_max)) {
       return close(EndReason::lost);
     }
@@ -264,6 +294,7 @@ void Connection::begin_flush(EndReason reason) {
   session_->on_closed();
   session_.reset();
   if (!tls_) return;
+  if (securing_) return plain_.reset();
   if (plain_ && !tls_->write(*plain_, socket_output(), SIZE_MAX)) return close(EndReason::lost);
   tls_->close(socket_output());
 }
@@ -282,11 +313,12 @@ void Connection::finish_turn() {
   touched_ = false;
   if (state_ == State::closed) return;
   if (state_ == State::open && std::exchange(woken_, false)) session_->on_wake(plain_output());
+  if (state_ == State::open && tls_asked_) begin_tls();
   if (state_ == State::open && !inbox_.unread().empty()) offer_input();
   if (state_ == State::open && session_->closing()) {
     begin_flush(EndReason::by_session);
   } else if (state_ == State::open && peer_ended_ && all_input_offered()) {
-    begin_flush(EndReason::by_peer);
+    begin_flush(securing_ ? EndReason::handshake_failed : EndReason::by_peer);
   }
   flush();
   if (state_ == State::closed) return;
@@ -301,8 +333,10 @@ bool Connection::all_input_offered() const {
 }
 
 std::optional<Instant> Connection::next_moment() const {
-  if (state_ == State::open) return session_->next_deadline();
-  return state_deadline_;
+  if (state_ != State::open) return state_deadline_;
+  std::optional<Instant> moment = session_->next_deadline();
+  if (!securing_) return moment;
+  return moment ? std::min(*moment, state_deadline_) : state_deadline_;
 }
 
 // A timer that is too early is left alone: on_timer puts it right, and heartbeats cost nothing.
@@ -320,7 +354,8 @@ void Connection::on_timer() {
   Instant now = workspace_.clock.now();
   std::optional<Instant> moment = next_moment();
   bool due = moment && *moment <= now;
-  if (due && state_ != State::open) return close(EndReason::timed_out);
+  bool too_late = state_ != State::open || (securing_ && state_deadline_ <= now);
+  if (due && too_late) return close(EndReason::timed_out);
   if (due) session_->on_deadline(now, plain_output());
   touch();
 }

@@ -32,6 +32,7 @@ using SessionFactory = std::function<std::unique_ptr<ByteSession>(SessionHost&, 
 struct Service {
   SessionFactory make_session;
   const TlsContext* tls = nullptr;  // outlives all connections
+  bool tls_on_request = false;      // TLS begins when the session asks for it
 };
 
 class Connection final : public SessionHost, public std::enable_shared_from_this<Connection> {
@@ -57,6 +58,7 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   // SessionHost
   void wake() override;
   std::size_t unsent_bytes() const override;
+  bool start_tls() override;
 
   // For the pumps: what to wait for, and that it has come.
   Socket& socket() { return socket_; }
@@ -74,6 +76,9 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
   void open_session();
   Chain& plain_output();
   Chain& socket_output();
+  void begin_tls();
+  // What comes of a handshake that is finished.
+  void on_handshake_done();
   // Runs the handshake and decrypts; false when TLS has failed.
   bool on_ciphertext(Bytes ciphertext);
   void offer_input();
@@ -103,11 +108,13 @@ class Connection final : public SessionHost, public std::enable_shared_from_this
 
   runtime::TimerId timer_;
   std::optional<Instant> timer_at_;
-  Instant state_deadline_;  // of every state but open
+  Instant state_deadline_;  // of every state but open, and of a handshake
   State state_ = State::handshaking;
   EndReason reason_ = EndReason::lost;
   bool touched_ = false;     // on the list of this turn
   bool woken_ = false;       // the session is to have on_wake
+  bool tls_asked_ = false;   // by the session, in a call that has not returned
+  bool securing_ = false;    // open, and in the handshake that the session asked for
   bool peer_ended_ = false;  // no more input will come
   bool throttled_ = false;   // too much unsent output
   bool blocked_ = false;     // the socket took less than there was

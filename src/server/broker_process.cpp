@@ -221,7 +221,7 @@ std::expected<void, std::string> BrokerProcess::open_listeners() {
                                                                              const Peer& peer) {
         return entrance.make_session(core, host, peer);
       };
-      services.push_back({make, tls_[e].get()});
+      services.push_back({make, tls_[e].get(), protocols_.entrances[e].tls_on_request});
     }
     part.connections = std::make_unique<net::ConnectionSet>(
         loop_of(i), clock_, connection_limits(config_.net), *observer_, std::move(services));

@@ -19,8 +19,9 @@ struct Entrance {
   std::string name;  // "amqp", for logs
   std::vector<config::Endpoint> listen;
   const config::TlsConfig* tls = nullptr;  // none: plain
+  bool tls_on_request = false;             // see net::Service
   std::function<std::unique_ptr<ByteSession>(broker::Core&, SessionHost&, const Peer&)>
-      make_session;
+      make_session = nullptr;
 };
 
 struct Protocols {

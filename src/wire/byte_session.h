@@ -21,6 +21,10 @@ class SessionHost {
   virtual void wake() = 0;
   // Output that is not yet in the operating system's hands.
   virtual std::size_t unsent_bytes() const = 0;
+  // From here on the peer speaks TLS: what on_bytes leaves unused now and all that follows. Output
+  // of before goes out as it is, later output waits for the handshake. False when the carrier
+  // offers none, or it is there already.
+  virtual bool start_tls() { return false; }
 };
 
 // Facts of the connection that are fixed when the session begins.
@@ -63,6 +67,9 @@ class ByteSession {
 
   // The broker is stopping: say goodbye in the protocol's words, then turn closing().
   virtual void on_shutdown(Chain& out) = 0;
+
+  // What start_tls asked for is done; `peer` says what is known now.
+  virtual void on_secured(const Peer&) {}
 };
 
 }  // namespace wharf

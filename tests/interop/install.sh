@@ -15,7 +15,7 @@ need_package() {
     fi
 }
 
-for package in python3 python3-pika celery amqp-tools librabbitmq-dev librabbitmq-client-java libslf4j-java openssl; do
+for package in python3 python3-pika celery amqp-tools librabbitmq-dev librabbitmq-client-java libslf4j-java openssl libnats-dev python3-venv; do
     need_package "$package"
 done
 [ -x /usr/lib/go-1.19/bin/go ] || command -v go >/dev/null || missing="$missing golang-go"
@@ -43,7 +43,29 @@ else
     (cd "$cache" && npm install --no-audit --no-fund --silent)
 fi
 
+nats_node=$root/build/interop/nats-node
+if [ -d "$nats_node/node_modules/nats" ] && cmp -s "$here/nats/node/package.json" "$nats_node/package.json"; then
+    echo "nats for node: there"
+else
+    echo "installing nats into build/interop/nats-node"
+    mkdir -p "$nats_node"
+    cp "$here/nats/node/package.json" "$nats_node/"
+    (cd "$nats_node" && npm install --no-audit --no-fund --silent)
+fi
+
+nats_python=$root/build/interop/nats-python
+if [ -x "$nats_python/bin/python" ] && "$nats_python/bin/python" -c 'import nats, nkeys' 2>/dev/null; then
+    echo "nats-py: there"
+else
+    echo "installing nats-py into build/interop/nats-python"
+    python3 -m venv "$nats_python"
+    "$nats_python/bin/pip" install --quiet --disable-pip-version-check 'nats-py[nkeys]==2.9.0'
+fi
+
 # RabbitMQ itself is only needed to compare with.
+if [ "${1:-}" = --with-nats-server ]; then
+    "$root/tools/peers/nats.py" install
+fi
 if [ "${1:-}" = --with-rabbitmq ]; then
     "$root/tools/peers/rabbitmq.py" install
 else

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Runs the interop suites: real clients in several languages against one AMQP server.
+"""Runs the interop suites: real clients in several languages against one server of each protocol.
 
   run.py --url amqp://guest:guest@127.0.0.1:5672/%2f --name wharf
   run.py --start wharf --binary build/release/wharf
   run.py --start rabbitmq --only pika,raw --filter confirm
+  run.py --start nats-server
 
 The last line is `N passed, N failed`, with `, N skipped` when some were; the exit code is 1 if any failed.
 """
@@ -80,10 +81,13 @@ def command_c():
 
 
 def command_node():
+    return command_npm(os.path.join(HERE, "node"), os.path.join(serve.CACHE, "node"), "amqplib")
+
+
+def command_npm(source, target, package):
     need("node", "npm")
-    target, source = os.path.join(serve.CACHE, "node"), os.path.join(HERE, "node")
     os.makedirs(target, exist_ok=True)
-    fresh = not (os.path.isdir(os.path.join(target, "node_modules", "amqplib"))
+    fresh = not (os.path.isdir(os.path.join(target, "node_modules", package))
                  and filecmp.cmp(os.path.join(source, "package.json"), os.path.join(target, "package.json"), False))
     for name in os.listdir(source):
         shutil.copy(os.path.join(source, name), target)
@@ -132,7 +136,34 @@ def command_access():
     return [python_with_pika(), os.path.join(HERE, "access", "run.py")]
 
 
-COMMANDS = {"pika": command_pika, "raw": command_raw, "tools": command_tools, "c": command_c,
+def command_nats_raw():
+    return [sys.executable, os.path.join(HERE, "nats", "raw.py")]
+
+
+def command_nats_c():
+    need("cc")
+    if not os.path.exists("/usr/include/nats/nats.h"):
+        raise Unavailable("libnats-dev is not installed")
+    target = os.path.join(serve.CACHE, "nats-c")
+    os.makedirs(target, exist_ok=True)
+    build(["cc", "-std=c11", "-D_DEFAULT_SOURCE", "-Wall", "-Wextra", "-O1", "-o", os.path.join(target, "suite"),
+           os.path.join(HERE, "nats", "c", "suite.c"), "-lnats"])
+    return [os.path.join(target, "suite")]
+
+
+def command_nats_node():
+    return command_npm(os.path.join(HERE, "nats", "node"), os.path.join(serve.CACHE, "nats-node"), "nats")
+
+
+def command_nats_python():
+    python = os.path.join(serve.CACHE, "nats-python", "bin", "python")
+    if not os.path.exists(python):
+        raise Unavailable("nats-py is not installed")
+    return [python, os.path.join(HERE, "nats", "python", "run.py")]
+
+
+COMMANDS = {"nats-raw": command_nats_raw, "nats-c": command_nats_c, "nats-node": command_nats_node,
+            "nats-python": command_nats_python, "pika": command_pika, "raw": command_raw, "tools": command_tools, "c": command_c,
             "node": command_node, "java": command_java, "go": command_go,
             "celery": command_celery,
             "access": command_access}
@@ -198,18 +229,19 @@ def run_suite(suite, args, url, tally):
 def parse():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", help="a running server, as a user allowed everything")
-    parser.add_argument("--start", choices=("wharf", "rabbitmq"), help="start a server for this run")
+    parser.add_argument("--nats-url", help="the same for the nats suites")
+    parser.add_argument("--start", choices=tuple(SUITES_OF), help="start a server for this run")
     parser.add_argument("--binary", help="the wharf program, for --start wharf")
-    parser.add_argument("--name", choices=("wharf", "rabbitmq"),
+    parser.add_argument("--name", choices=tuple(SUITES_OF),
                         help="whose behaviour to expect where versions differ (default: what is started, or wharf)")
     parser.add_argument("--only", default="", help=f"comma-separated from: {','.join(SUITES)}")
     parser.add_argument("--filter", default="", help="only cases whose name contains this text")
     parser.add_argument("--timeout", type=float, default=30, help="seconds a case may take")
     args = parser.parse_args()
     args.name = args.name or args.start or "wharf"
-    args.suites = args.only.split(",") if args.only else list(SUITES)
-    if not args.url and not args.start:
-        parser.error("give --url or --start")
+    args.suites = args.only.split(",") if args.only else list(SUITES_OF[args.name])
+    if not args.url and not args.nats_url and not args.start:
+        parser.error("give --url, --nats-url or --start")
     if args.start == "wharf" and not args.binary:
         parser.error("--start wharf needs --binary")
     if set(args.suites) - set(SUITES):
@@ -219,14 +251,18 @@ def parse():
 
 def main():
     args = parse()
-    tally, server, url = Tally(), None, args.url
+    tally, server = Tally(), None
+    amqp_url, nats_url = args.url, args.nats_url
     if args.start:
-        server = serve.Wharf(args.binary) if args.start == "wharf" else serve.RabbitMQ()
+        makers = {"rabbitmq": serve.RabbitMQ, "nats-server": serve.NatsServer}
+        server = serve.Wharf(args.binary) if args.start == "wharf" else makers[args.start]()
         server.start()
-        url = server.url
+        amqp_url, nats_url = getattr(server, "url", None), getattr(server, "nats_url", None)
     try:
         for suite in args.suites:
-            run_suite(suite, args, url, tally)
+            url = nats_url if suite in NATS_SUITES else amqp_url
+            if url:
+                run_suite(suite, args, url, tally)
     finally:
         complaint = server.stop() if server else None
     if complaint:

@@ -11,6 +11,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "peers"))
 # pylint: disable=wrong-import-position
+import nats  # noqa: E402
 import rabbitmq  # noqa: E402
 import redis_server as redis_peer  # noqa: E402
 
@@ -29,8 +30,7 @@ class Wharf:
 
     def __init__(self, binary, data=None, port=0, options=(), log_level="warn"):
         self.binary, self.options, self.log_level = os.path.abspath(binary), list(options), log_level
-        self.port = port or free_port()
-        self.redis_port = free_port()
+        self.port, self.nats_port, self.redis_port = port or free_port(), free_port(), free_port()
         self.own = None if data else tempfile.mkdtemp(prefix="wharf-interop-")
         self.data = data or self.own
         self.process = None
@@ -43,12 +43,17 @@ class Wharf:
     def redis_url(self):
         return f"redis://127.0.0.1:{self.redis_port}"
 
+    @property
+    def nats_url(self):
+        return f"nats://127.0.0.1:{self.nats_port}"
+
     def start(self, seconds=READY_SECONDS):
         """Returns the seconds until the port answered."""
         began = time.monotonic()
         self.process = subprocess.Popen(
             [self.binary, "serve", "--data-dir", self.data, "--amqp-listen", f"127.0.0.1:{self.port}",
-             "--redis-listen", f"127.0.0.1:{self.redis_port}", "--log-level", self.log_level, *self.options], stdin=subprocess.DEVNULL)
+             "--nats-listen", f"127.0.0.1:{self.nats_port}", "--redis-listen", f"127.0.0.1:{self.redis_port}",
+             "--log-level", self.log_level, *self.options], stdin=subprocess.DEVNULL)
         while not answers(self.port):
             if self.process.poll() is not None:
                 raise RuntimeError(f"wharf ended at once with {self.process.returncode}")
@@ -122,6 +127,25 @@ class Redis:
 
     def stop(self):
         redis_peer.stop(self.data)
+        shutil.rmtree(self.data, ignore_errors=True)
+
+
+class NatsServer:
+    """The same verbs for Debian's nats-server."""
+
+    def __init__(self):
+        self.data = tempfile.mkdtemp(prefix="nats-interop-")
+        self.port = free_port()
+
+    @property
+    def nats_url(self):
+        return f"nats://127.0.0.1:{self.port}"
+
+    def start(self):
+        nats.start(self.data, self.port)
+
+    def stop(self):
+        nats.stop(self.data)
         shutil.rmtree(self.data, ignore_errors=True)
 
 

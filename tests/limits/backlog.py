@@ -16,7 +16,7 @@ def revive(rig, broker, queue, limit):
     forget_files(broker.data)
     began = time.monotonic()
     process = subprocess.Popen([broker.binary, "serve", "--data-dir", broker.data, "--redis-listen", "off",
-                                "--amqp-listen",
+                                "--nats-listen", "off", "--amqp-listen",
                                 f"127.0.0.1:{broker.port}", "--log-level", "warn", *broker.options],
                                stdin=subprocess.DEVNULL)
     broker.process = process

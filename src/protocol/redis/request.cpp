@@ -234,8 +234,8 @@ RequestParser::Status RequestParser::parse_inline(std::string_view input) {
   while (splitter.skip_to_word()) {
     std::size_t offset = line_.size();
     if (!splitter.take_word()) return fail("unbalanced quotes in request");
-    request_.words_.push_back({static_cast<std::uint32_t>(offset),
-                               static_cast<std::uint32_t>(line_.size() - offset)});
+    request_.words_.push_back(
+        {static_cast<std::uint32_t>(offset), static_cast<std::uint32_t>(line_.size() - offset)});
   }
   request_.base_ = line_.data();
   return request_.words_.empty() ? Status::nothing : Status::request;

@@ -97,7 +97,8 @@ class RequestParser {
   std::string error_;
 };
 
-// The integer that all of `text` is, in the one form that counts: no sign but '-', no leading zeros.
+// The integer that all of `text` is, in the one form that counts: no sign but '-', no leading
+// zeros.
 bool parse_integer(std::string_view text, std::int64_t& value);
 
 }  // namespace wharf::redis

@@ -1,13 +1,12 @@
-// Conversations as text files (tests/wire/redis/*.wire), each held with one shard and with two, with
-// the clients' bytes in one piece, one by one and in odd pieces, and broken off after every step. A
-// line:
+// Conversations as text files (tests/wire/redis/*.wire), each held with one shard and with two,
+// with the clients' bytes in one piece, one by one and in odd pieces, and broken off after every
+// step. A line:
 //
 //   A> WORDS         client A sends a request; a word may be "quoted" with \r \n \" \xHH
 //   A>> bytes        client A sends these: `;` stands for CRLF, \; for itself, \xHH for a byte
-//   A< pattern       what A gets next, in the same writing; <n> is any number, <line> up to the CRLF
-//   A closed         the server is done with A
-//   wait 3000        so many milliseconds pass
-//   # comment
+//   A< pattern       what A gets next, in the same writing; <n> is any number, <line> up to the
+//   CRLF A closed         the server is done with A wait 3000        so many milliseconds pass #
+//   comment
 //
 // Client A lives on the first shard, the second name on the next. At the end nobody may have got
 // more than was expected.

@@ -121,7 +121,7 @@ def main(make_context=Context, begin=None):
     parser = argparse.ArgumentParser()
     parser.add_argument("--url", required=True)
     parser.add_argument("--binary", default="", help="the wharf program, for suites that start servers")
-    parser.add_argument("--name", choices=("wharf", "rabbitmq", "redis"), default="wharf")
+    parser.add_argument("--name", choices=("wharf", "rabbitmq", "redis", "nats-server"), default="wharf")
     parser.add_argument("--filter", default="")
     parser.add_argument("--timeout", type=float, default=30)
     args = parser.parse_args()

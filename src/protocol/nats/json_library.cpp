@@ -1,0 +1,2 @@
+// Boost.JSON, compiled here instead of linked: Debian's headers are all that is needed.
+#include <boost/json/src.hpp>
