@@ -148,11 +148,11 @@ void complete(Config& config, std::uint32_t cores) {
   AuthConfig& auth = config.auth;
   if (auth.vhosts.empty()) auth.vhosts.push_back("/");
   if (!auth.users.empty()) return;
-  auth.users.push_back({.name = "guest",
-                        .password = "guest",
-                        .password_hash = {},
-                        .loopback_only = true,
-                        .impersonator = false});
+  UserConfig guest;
+  guest.name = "guest";
+  guest.password = "guest";
+  guest.loopback_only = true;
+  auth.users.push_back(std::move(guest));
   for (const std::string& vhost : auth.vhosts)
     auth.permissions.push_back({"guest", vhost, ".*", ".*", ".*"});
 }

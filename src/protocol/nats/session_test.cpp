@@ -292,7 +292,9 @@ TEST(NatsSession, TlsBehindTheInfo) {
   Client& client = world.connect();
   EXPECT_EQ(client.tls_asked, 1);
   EXPECT_EQ(world.say(client, "PING\r\n").find("PONG"), std::string::npos);
-  client.session().on_secured(Peer{.tls = true});
+  Peer secured;
+  secured.tls = true;
+  client.session().on_secured(secured);
   EXPECT_EQ(world.say(client, "PING\r\n"), "PONG\r\n");
 }
 
