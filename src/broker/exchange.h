@@ -15,6 +15,7 @@
 
 #include "broker/api.h"
 #include "broker/subject_trie.h"
+#include "broker/text_hash.h"
 
 namespace wharf::broker {
 
@@ -23,7 +24,7 @@ struct ExchangeEntry;
 
 // Keyed by a text that lies in what it leads to.
 template <class Value>
-using ByText = boost::unordered_flat_map<std::string_view, Value>;
+using ByText = boost::unordered_flat_map<std::string_view, Value, TextHash>;
 
 struct QueueEntry {
   VhostId vhost;

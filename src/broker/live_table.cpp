@@ -189,9 +189,8 @@ void LiveTable::remove_glob(Space& space, LiveNode& glob) {
 
 // ---- matching
 
-const LiveRoute& LiveTable::route(VhostId vhost, Room room, std::string_view name) {
-  static const LiveRoute nobody;
-  if (empty()) return nobody;
+LiveRoute& LiveTable::route(VhostId vhost, Room room, std::string_view name) {
+  if (empty()) return nobody_ = {};
   Answer& answer = answer_for(vhost, room, name);
   bool is_known = answer.version == version_ && answer.vhost == vhost && answer.room == room &&
                   answer.name == name;
@@ -202,6 +201,7 @@ const LiveRoute& LiveTable::route(VhostId vhost, Room room, std::string_view nam
   answer.version = version_;
   answer.route.listeners.clear();
   answer.route.groups.clear();
+  answer.route.unqueued_at = 0;
   if (const Space* space = find_space(vhost, room)) fill(*space, name, answer.route);
   return answer.route;
 }

@@ -72,6 +72,8 @@ struct LiveNode {
 struct LiveRoute {
   std::vector<const LiveListener*> listeners;  // those without a group; names before patterns
   std::vector<const LiveGroup*> groups;
+  // For who asks the catalog as well: its generation when it knew no queue that takes the name.
+  std::uint64_t unqueued_at = 0;
   bool empty() const { return listeners.empty() && groups.empty(); }
 };
 
@@ -89,7 +91,7 @@ class LiveTable {
 
   bool empty() const { return peers_.empty(); }
   std::size_t size() const { return size_; }
-  const LiveRoute& route(VhostId vhost, Room room, std::string_view name);
+  LiveRoute& route(VhostId vhost, Room room, std::string_view name);
 
   std::uint32_t count(VhostId vhost, Room room, std::string_view name) const;
   void each_name(VhostId vhost, Room room, const Core::NameVisitor& visit) const;
@@ -135,6 +137,7 @@ class LiveTable {
   std::size_t size_ = 0;
   std::uint64_t version_ = 1;
   std::vector<Answer> answers_;  // by hash of the name; made with the first listener
+  LiveRoute nobody_;             // while nobody listens at all
   std::vector<std::string_view> segments_;
 };
 

@@ -230,10 +230,11 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
 
   // ---- live messages
   bool may_write_name(SessionState& state, std::string_view name);
-  bool route_live(VhostId vhost, const LiveMessage& message);
+  bool route_live(VhostId vhost, const LiveMessage& message, LiveRoute& route);
   Message to_message(const LiveMessage& message) const;
   void hear_message(SessionId session, VhostId vhost, const Message& message, Published& published);
-  void hear(SessionId from, VhostId vhost, const LiveMessage& message, LivePublished& published);
+  void hear(SessionId from, const LiveRoute& route, const LiveMessage& message,
+            LivePublished& published);
   const LiveListener* pick(const LiveGroup& group, SessionId from);
   void hand_over_live(const LiveListener& listener, const LiveRecord* record);
   void send_live_mail();

@@ -19,6 +19,12 @@ std::string_view text_of_spec(const ListenSpec& spec, std::string& scratch) {
   return scratch;
 }
 
+ByteVector joined(std::span<const Bytes> pieces) {
+  ByteVector all;
+  for (Bytes piece : pieces) all.insert(all.end(), piece.begin(), piece.end());
+  return all;
+}
+
 }  // namespace
 
 // ---- listening
@@ -115,8 +121,12 @@ Outcome<LivePublished> Shard::publish_live(SessionId session, const LiveMessage&
     return std::unexpected(std::move(failure));
   }
   LivePublished published;
-  hear(session, state->vhost, message, published);
-  if (message.room != common_room || !route_live(state->vhost, message)) return published;
+  LiveRoute& route = live_.route(state->vhost, message.room, message.name);
+  hear(session, route, message, published);
+  placed_in_crowd_ = false;
+  published.must_wait = must_wait(session, *state);
+  if (message.room != common_room || route.unqueued_at == catalog_.generation()) return published;
+  if (!route_live(state->vhost, message, route)) return published;
   if (store_->failed()) {
     failure.fault = {Errc::io, 0, "the log has failed"};
     failure.name = message.name;
@@ -125,9 +135,8 @@ Outcome<LivePublished> Shard::publish_live(SessionId session, const LiveMessage&
   published.queues = static_cast<std::uint32_t>(routes_.queues.size());
   Waiter waiter;
   if (options.receipt) waiter = ReceiptTo{session, *options.receipt};
-  placed_in_crowd_ = false;
   published.receipts = distribute(to_message(message), waiter);
-  published.slow |= must_wait(session, *state);
+  published.must_wait = must_wait(session, *state);
   return published;
 }
 
@@ -141,31 +150,33 @@ bool Shard::may_write_name(SessionState& state, std::string_view name) {
   return allowed;
 }
 
-// The queues that take it, in routes_; false when there are none.
-bool Shard::route_live(VhostId vhost, const LiveMessage& message) {
+// The queues that take it, in routes_; false when there are none. Where none can take any message
+// of that name, that is remembered.
+bool Shard::route_live(VhostId vhost, const LiveMessage& message, LiveRoute& route) {
   const QueueEntry* queue = catalog_.find_queue(vhost, message.name);
   const ExchangeEntry* exchange = catalog_.find_exchange(vhost, setup_.live_exchange);
   bool is_bound = exchange && !exchange->outgoing.empty();
-  if (!queue && !is_bound) return false;
+  if (!queue && !is_bound) {
+    route.unqueued_at = catalog_.generation();
+    return false;
+  }
   Key key{message.name, false};
-  ByteVector joined;
-  for (Bytes piece : message.properties) joined.insert(joined.end(), piece.begin(), piece.end());
+  ByteVector properties = joined(message.properties);
   std::array<const ExchangeEntry*, 2> from{catalog_.find_exchange(vhost, ""), exchange};
   router_.route(std::span(from).first(is_bound ? 2 : 1),
-                RouteInput{std::span(&key, 1), message.format, joined}, routes_);
+                RouteInput{std::span(&key, 1), message.format, properties}, routes_);
   return !routes_.queues.empty();
 }
 
 Message Shard::to_message(const LiveMessage& message) const {
   Key key{message.name, false};
-  ByteVector joined;
-  for (Bytes piece : message.properties) joined.insert(joined.end(), piece.begin(), piece.end());
+  ByteVector properties = joined(message.properties);
   Envelope envelope;
   envelope.keys = std::span(&key, 1);
   envelope.persistent = true;
   envelope.arrived = setup_.clock->wall();
   envelope.format = message.format;
-  envelope.properties = joined;
+  envelope.properties = properties;
   MessageBuilder builder(envelope, message.body.size());
   builder.append(message.body);
   return builder.finish();
@@ -180,19 +191,17 @@ void Shard::hear_message(SessionId session, VhostId vhost, const Message& messag
   Bytes properties = message.properties();
   LivePublished heard;
   for (std::size_t index = 0; index < message.key_count(); ++index) {
-    hear(session, vhost,
-         {.name = message.key(index).text,
-          .format = message.format(),
-          .properties = std::span(&properties, 1),
-          .body = message.body()},
-         heard);
+    LiveMessage live{.name = message.key(index).text,
+                     .format = message.format(),
+                     .properties = std::span(&properties, 1),
+                     .body = message.body()};
+    hear(session, live_.route(vhost, common_room, live.name), live, heard);
   }
   published.listeners = heard.listeners;
 }
 
-void Shard::hear(SessionId from, VhostId vhost, const LiveMessage& message,
+void Shard::hear(SessionId from, const LiveRoute& route, const LiveMessage& message,
                  LivePublished& published) {
-  const LiveRoute& route = live_.route(vhost, message.room, message.name);
   if (route.empty()) return;
   const LiveRecord* record = nullptr;
   auto give = [&](const LiveListener& listener) {
@@ -231,17 +240,24 @@ void Shard::hand_over_live(const LiveListener& listener, const LiveRecord* recor
   if (mail.blocks.empty() || mail.blocks.back().bytes().data() != block.bytes().data()) {
     mail.blocks.push_back(block);
   }
+  bool is_new = mail.items.empty() || mail.items.back().item.record != record;
+  std::uint64_t bytes = sizeof(LiveAt::Item) + (is_new ? record->size() : 0);
+  mail.bytes += bytes;
+  mail_bytes_ += bytes;
   auto index = static_cast<std::uint32_t>(mail.blocks.size() - 1);
   mail.items.push_back({peer.session, {record, listener.consumer, index}});
 }
 
 void Shard::send_live_mail() {
   for (ShardIndex shard = 0; shard < setup_.count; ++shard) {
-    if (!live_mail_[shard].items.empty()) send_to(shard, std::exchange(live_mail_[shard], {}));
+    if (live_mail_[shard].items.empty()) continue;
+    live_mail_[shard].from = setup_.index;
+    send_to(shard, std::exchange(live_mail_[shard], {}));
   }
 }
 
 void Shard::on(LiveAt& message) {
+  taken_[message.from] += message.bytes;
   SessionId session;
   SessionState* state = nullptr;
   for (const LiveAt::Item& each : message.items) {

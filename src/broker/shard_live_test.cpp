@@ -222,6 +222,19 @@ TEST_F(ShardLive, ASlowOneIsToldOf) {
   EXPECT_TRUE(near.publish("a", "x").slow);
 }
 
+TEST_F(ShardLive, PublishersWaitForAShardThatHasNotTakenTheirs) {
+  far.listen("a", 1);
+  broker.turn();
+  std::string body(100'000, 'x');
+  std::size_t sent = 1;
+  while (!near.publish("a", body).must_wait && sent < 1000) ++sent;
+  EXPECT_LT(sent, 100U);
+  broker.turn();
+  EXPECT_FALSE(near.publish("a", body).must_wait);
+  broker.turn();
+  far.heard();
+}
+
 TEST_F(ShardLive, LargeAndManyMessagesLieInTheirBlocks) {
   near.listen("a", 1);
   std::string large(200'000, 'l');

@@ -142,6 +142,8 @@ struct LiveAt {
   };
   std::vector<Item> items;
   std::vector<Buffer> blocks;
+  ShardIndex from = 0;
+  std::uint64_t bytes = 0;  // for PublishesTaken
 };
 // Comes back as it went, behind all that was sent before it.
 struct FenceAt {

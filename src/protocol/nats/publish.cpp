@@ -101,7 +101,7 @@ void NatsSession::after_publish(const broker::LivePublished& published, const Pu
                                 Chain& out) {
   receipts_missing_ += published.receipts;
   bool heard = published.listeners > 0 || published.queues > 0;
-  if (published.queues > 0 && alarm_.any()) held_by_alarm_ = true;
+  if (published.must_wait || (published.queues > 0 && alarm_.any())) held_by_alarm_ = true;
   if (published.slow) pause();
   if (connect_.verbose) owe(Answer::ok, out);
   if (!heard && !pub.reply.empty() && connect_.no_responders) tell_no_responders(pub, out);

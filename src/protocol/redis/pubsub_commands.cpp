@@ -193,7 +193,9 @@ void RedisSession::publish_to(broker::Room room, const Request& request) {
   if (!replies_.muted()) options.receipt = replies_.next_token();
   auto published = core_.publish_live(session_, message, options);
   if (!published) return replies_.error(error_of(published.error()));
-  if (published->slow || published->queues > 0) hold_publisher(*published);
+  if (published->slow || published->must_wait || published->queues > 0) {
+    hold_publisher(*published);
+  }
   std::int64_t receivers = std::int64_t{published->listeners} + published->queues;
   if (published->receipts > 0 && options.receipt) {
     replies_.hold_integer(receivers, published->receipts);

@@ -317,7 +317,7 @@ void RedisSession::hold_publisher(const broker::LivePublished& published) {
     ++stalls_;
     stalled_until_ = core_.clock().now() + stall_time;
   }
-  if (published.queues > 0 && alarm_.any()) held_by_alarm_ = true;
+  if (published.must_wait || (published.queues > 0 && alarm_.any())) held_by_alarm_ = true;
 }
 
 }  // namespace wharf::redis
