@@ -152,7 +152,9 @@ void complete(Config& config, std::uint32_t cores) {
                         .password = "guest",
                         .password_hash = {},
                         .loopback_only = true,
-                        .impersonator = false});
+                        .impersonator = false,
+                        .token = {},
+                        .nkey = {}});
   for (const std::string& vhost : auth.vhosts)
     auth.permissions.push_back({"guest", vhost, ".*", ".*", ".*"});
 }
