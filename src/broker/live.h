@@ -60,8 +60,8 @@ struct LivePublished {
   std::uint32_t listeners = 0;  // subscriptions that hear it; of a group one
   std::uint32_t queues = 0;     // that take it
   std::uint32_t receipts = 0;   // to expect, if they were asked for
-  bool slow = false;       // one that hears it is behind: the sender should pause a moment
-  bool must_wait = false;  // the sender publishes no more until the Alarm event that says so
+  bool slow = false;            // one that hears it is behind: the sender should pause a moment
+  bool must_wait = false;       // the sender publishes no more until the Alarm event that says so
 };
 
 // A live message as it lies in a block: this, then name, properties and body.

@@ -99,7 +99,9 @@ TEST(Config, WrongKindsAndRanges) {
 
 TEST(Config, WhatDoesNotFitTogether) {
   Config config;
-  config.auth.users = {{"guest", "guest", ""}, {"bob", "", ""}, {"bob", "", ""}};
+  config.auth.users.resize(3);
+  config.auth.users[0].name = config.auth.users[0].password = "guest";
+  config.auth.users[1].name = config.auth.users[2].name = "bob";
   config.auth.permissions = {{"eve", "moon", "", "", ""}};
   config.amqp.tls.listen = {{"127.0.0.1", 5671}};
   config.amqp.tls.client_certificates = ClientCertificates::required;

@@ -157,6 +157,7 @@ void NatsSession::detach() {
   core_.detach(*session_, std::nullopt);
   session_.reset();
   subscriptions_.clear();
+  retired_.clear();
   replies_.clear();
   target_.valid = false;
   target_.subject.clear();
@@ -189,6 +190,11 @@ void NatsSession::on_sub(std::string_view arguments, Chain& out) {
     return say_error("maximum subscriptions exceeded", out);
   }
   if (!is_pattern(sub->subject)) return say_error("Invalid Subject", out);
+  // Nothing of an earlier one may come under the same sid.
+  for (broker::ConsumerId id : retired_) {
+    Subscription* old = subscriptions_.find(id);
+    if (old && old->sid == sub->sid) subscriptions_.remove(*old);
+  }
   // A sid that is in use keeps its first subscription.
   if (Subscription* made = subscriptions_.add(sub->sid)) {
     made->subject = sub->subject;
@@ -231,18 +237,31 @@ bool NatsSession::listen(Subscription& subscription) {
 void NatsSession::on_unsub(std::string_view arguments, Chain& out) {
   std::optional<Unsub> unsub = read_unsub(arguments);
   if (!unsub) return hang_up();
-  if (Subscription* subscription = subscriptions_.find_sid(unsub->sid)) {
-    // What was heard before counts, so it is written first.
-    if (unsub->max > 0) drain(out);
-    subscription = subscriptions_.find_sid(unsub->sid);
-    bool reached = subscription && unsub->max <= subscription->delivered;
-    if (reached) {
-      end_subscription(*subscription);
-    } else if (subscription) {
-      subscription->max = unsub->max;
-    }
+  // What was heard before counts, and is written first.
+  drain(out);
+  Subscription* subscription = subscriptions_.find_sid(unsub->sid);
+  if (subscription && unsub->max > subscription->delivered) {
+    subscription->max = unsub->max;
+  } else if (subscription) {
+    retire_subscription(*subscription);
   }
   if (connect_.verbose) owe(Answer::ok, out);
+}
+
+// What others said before is still to be heard: a client that drains counts on it.
+void NatsSession::retire_subscription(Subscription& subscription) {
+  core_.unlisten(*session_, subscription.id);
+  retired_.push_back(subscription.id);
+  subscriptions_.retire(subscription);
+  fence_needed_ = true;
+}
+
+void NatsSession::drop_retired() {
+  if (fence_needed_ || fence_passed_ != fence_) return;
+  for (broker::ConsumerId id : retired_) {
+    if (Subscription* subscription = subscriptions_.find(id)) subscriptions_.remove(*subscription);
+  }
+  retired_.clear();
 }
 
 void NatsSession::end_subscription(Subscription& subscription) {

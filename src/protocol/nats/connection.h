@@ -82,6 +82,9 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   bool ensure_attached(Chain& out);
   void on_sub(std::string_view arguments, Chain& out);
   void on_unsub(std::string_view arguments, Chain& out);
+  void retire_subscription(Subscription& subscription);
+  void ask_fence();
+  void drop_retired();
   bool listen(Subscription& subscription);
   void end_subscription(Subscription& subscription);
 
@@ -127,6 +130,7 @@ class NatsSession final : public ByteSession, public broker::EventListener {
   Replies replies_;
   std::string nonce_;
   Subscriptions subscriptions_;
+  std::vector<broker::ConsumerId> retired_;  // until the next fence is passed
   Target target_;
 
   bool auth_required_ = false;

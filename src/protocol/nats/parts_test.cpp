@@ -62,8 +62,8 @@ TEST(NatsReplies, ForgetsWhatExpired) {
 }
 
 TEST(NatsConnect, Reads) {
-  auto connect = read_connect(
-      R"({"verbose":false,"PEDANTIC":false,"name":"x","protocol":1,"unknown":{"a":[1]},"user":null})");
+  auto connect = read_connect(R"({"verbose":false,"PEDANTIC":false,"name":"x","protocol":1,)"
+                              R"("unknown":{"a":[1]},"user":null})");
   ASSERT_TRUE(connect);
   EXPECT_FALSE(connect->verbose);
   EXPECT_FALSE(connect->pedantic);

@@ -114,14 +114,16 @@ bool NatsSession::may_answer(std::string_view subject) {
 
 // To the subscription at which the answer is awaited.
 void NatsSession::tell_no_responders(const Pub& pub, Chain& out) {
+  drain(out);
   Subscription* found = nullptr;
   subscriptions_.each([&](Subscription& subscription) {
-    if (!subscription.group.empty() || !matches(subscription.subject, pub.reply)) return true;
+    if (subscription.ended || !subscription.group.empty() ||
+        !matches(subscription.subject, pub.reply))
+      return true;
     found = &subscription;
     return false;
   });
   if (!found) return;
-  drain(out);
   std::string block = fmt::format("NATS/1.0 503\r\nNats-Subject: {}\r\n\r\n", pub.subject);
   out.append(bytes_of(fmt::format("HMSG {} {} {} {}\r\n{}\r\n", pub.reply, found->sid, block.size(),
                                   block.size(), block)));

@@ -106,6 +106,7 @@ std::size_t NatsSession::on_bytes(Bytes input, Chain& out) {
     if (taken == 0) break;
     used += taken;
   }
+  if (!retired_.empty()) ask_fence();
   unpaused_bytes_ += used;
   produced_ += out.size() - size_before;
   show_counters();
@@ -216,6 +217,7 @@ void NatsSession::drain(Chain& out) {
   events_.clear();
   held_by_alarm_ = held_by_alarm_ && alarm_.any();
   deliver(out);
+  drop_retired();
 }
 
 // ---- answers
@@ -224,12 +226,15 @@ void NatsSession::drain(Chain& out) {
 // shard, messages for queues on disk, deliveries to itself written.
 void NatsSession::owe(Answer answer, Chain& out) {
   answer_ = answer;
-  if (fence_needed_ && session_) {
-    fence_needed_ = false;
-    core_.fence(*session_, ++fence_);
-  }
+  ask_fence();
   drain(out);
   settle_answer(out);
+}
+
+void NatsSession::ask_fence() {
+  if (!fence_needed_ || !session_) return;
+  fence_needed_ = false;
+  core_.fence(*session_, ++fence_);
 }
 
 void NatsSession::settle_answer(Chain& out) {

@@ -326,6 +326,22 @@ TEST(NatsSession, AcrossShardsASubscriptionIsInForceBeforeThePong) {
   EXPECT_EQ(sub.take(), want);
 }
 
+// What was said, and confirmed to its sender, before a listener leaves is still heard by it.
+TEST(NatsSession, LeavingHearsWhatWasOnItsWay) {
+  broker::TestBroker::Options broker_options;
+  broker_options.shards = 2;
+  World world({}, std::move(broker_options));
+  Client& sub = world.open(0);
+  Client& pub = world.open(1);
+  world.say(sub, "SUB a 1\r\nPING\r\n");
+  pub.put("PUB a 1\r\nx\r\nPING\r\n");
+  pub.turn();
+  EXPECT_EQ(pub.take(), "PONG\r\n");
+  EXPECT_EQ(world.say(sub, "UNSUB 1\r\nPING\r\n"), "MSG a 1 1\r\nx\r\nPONG\r\n");
+  world.say(pub, "PUB a 1\r\nx\r\n");
+  EXPECT_EQ(sub.take(), "");
+}
+
 TEST(NatsSession, ASecondConnectBeginsAnew) {
   World world;
   Client& client = world.open();

@@ -29,8 +29,13 @@ Subscription* Subscriptions::find_slowly(broker::ConsumerId id) {
 
 void Subscriptions::remove(Subscription& subscription) {
   if (last_ == &subscription) last_ = nullptr;
-  by_sid_.erase(subscription.sid);
+  if (!subscription.ended) by_sid_.erase(subscription.sid);
   by_id_.erase(subscription.id);
+}
+
+void Subscriptions::retire(Subscription& subscription) {
+  by_sid_.erase(subscription.sid);
+  subscription.ended = true;
 }
 
 void Subscriptions::clear() {

@@ -20,6 +20,7 @@ struct Subscription {
   std::string subject;  // as it came
   std::string group;    // empty: none
   bool literal = false;
+  bool ended = false;           // the client wants no more; what is on its way still goes out
   bool filtered = false;        // may hear what its user may not: each message is asked for
   std::uint64_t delivered = 0;  // since the SUB
   std::uint64_t max = 0;        // it ends with that many; 0: never
@@ -36,6 +37,8 @@ class Subscriptions {
     return last_ && last_->id == id ? last_ : find_slowly(id);
   }
   void remove(Subscription& subscription);
+  // Its sid is free, it is found by its number only.
+  void retire(Subscription& subscription);
   void clear();
   std::size_t size() const { return by_id_.size(); }
 
