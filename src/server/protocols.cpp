@@ -68,8 +68,8 @@ redis::RedisOptions options_of(const config::RedisConfig& config, std::uint64_t 
 
 void add_redis(const config::Config& config, Protocols& protocols) {
   const config::RedisConfig& redis = config.redis;
-  auto state = redis::make_server_state(options_of(redis, config.net.connections_max),
-                                        SystemClock());
+  auto state =
+      redis::make_server_state(options_of(redis, config.net.connections_max), SystemClock());
   auto make = [state](broker::Core& core, SessionHost& host, const Peer& peer) {
     return redis::make_redis_session(*state, core, host, peer);
   };

@@ -14,7 +14,7 @@ need_package() {
     fi
 }
 
-for package in python3 python3-pika celery amqp-tools librabbitmq-dev librabbitmq-client-java libslf4j-java openssl; do
+for package in python3 python3-pika celery amqp-tools librabbitmq-dev librabbitmq-client-java libhiredis-dev python3-redis python3-venv redis-tools libslf4j-java openssl; do
     need_package "$package"
 done
 [ -x /usr/lib/go-1.19/bin/go ] || command -v go >/dev/null || missing="$missing golang-go"
@@ -41,6 +41,9 @@ else
     cp "$here/node/package.json" "$cache/"
     (cd "$cache" && npm install --no-audit --no-fund --silent)
 fi
+
+# redis-server is small, and its suites are held against it.
+"$root/tools/peers/redis_server.py" install
 
 # RabbitMQ itself is only needed to compare with.
 if [ "${1:-}" = --with-rabbitmq ]; then

@@ -12,14 +12,14 @@ namespace {
 
 using S = RedisSession;
 
-constexpr auto subscribe_flags = static_cast<std::uint16_t>(
-    for_subscribers | not_in_multi | subscribing | after_disk | is_pubsub);
+constexpr auto subscribe_flags = static_cast<std::uint16_t>(for_subscribers | not_in_multi |
+                                                            subscribing | after_disk | is_pubsub);
 constexpr auto unsubscribe_flags =
     static_cast<std::uint16_t>(for_subscribers | not_in_multi | is_pubsub);
 constexpr auto login_flags =
     static_cast<std::uint16_t>(before_login | not_in_multi | after_disk | is_fast);
-constexpr auto leave_flags = static_cast<std::uint16_t>(before_login | for_subscribers | at_once |
-                                                        after_disk | is_fast);
+constexpr auto leave_flags =
+    static_cast<std::uint16_t>(before_login | for_subscribers | at_once | after_disk | is_fast);
 
 constexpr std::string_view connection = "connection";
 constexpr std::string_view pubsub = "pubsub";
@@ -96,8 +96,7 @@ constexpr Command commands[] = {
     {"discard", 1, at_once | is_fast, &S::discard, transactions, "2.0.0", "",
      "Forgets the transaction"},
     {"echo", 2, is_fast, &S::echo, connection, "1.0.0", "<text>", "Answers the text"},
-    {"exec", 1, at_once, &S::exec, transactions, "1.2.0", "",
-     "Carries the transaction out"},
+    {"exec", 1, at_once, &S::exec, transactions, "1.2.0", "", "Carries the transaction out"},
     {"hello", -1, login_flags, &S::hello, connection, "6.0.0",
      "[<2|3> [AUTH <user> <password>] [SETNAME <name>]]", "Chooses the protocol"},
     {"info", -1, 0, &S::info, server, "1.0.0", "[<section> ...]", "Facts and figures"},
@@ -127,7 +126,8 @@ constexpr Command commands[] = {
     {"time", 1, is_fast, &S::time, server, "2.6.0", "", "The server's clock"},
     {"unsubscribe", -1, unsubscribe_flags, &S::unsubscribe, pubsub, "2.0.0", "[<channel> ...]",
      "Ends subscribe"},
-    {"unwatch", 1, is_fast, &S::unwatch, transactions, "2.2.0", "", "Answers OK: there are no keys"},
+    {"unwatch", 1, is_fast, &S::unwatch, transactions, "2.2.0", "",
+     "Answers OK: there are no keys"},
     {"watch", -2, at_once | is_fast, &S::watch, transactions, "2.2.0", "<key> ...",
      "Answers OK: there are no keys"},
 };

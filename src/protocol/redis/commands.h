@@ -1,5 +1,5 @@
-// protocol/redis/commands.h: the commands, as a table of data: what clients may ask of it (COMMAND),
-// what is checked before a command runs, and what runs.
+// protocol/redis/commands.h: the commands, as a table of data: what clients may ask of it
+// (COMMAND), what is checked before a command runs, and what runs.
 #pragma once
 
 #include <cstdint>
@@ -18,9 +18,9 @@ enum CommandFlag : std::uint16_t {
   for_subscribers = 2,  // what a RESP2 connection with subscriptions may send
   at_once = 4,          // carried out within a transaction, not queued
   not_in_multi = 8,
-  subscribing = 16,   // one fence serves those that follow each other
-  after_disk = 32,    // waits until all answers before it are out
-  is_pubsub = 64,     // these three are only shown
+  subscribing = 16,  // one fence serves those that follow each other
+  after_disk = 32,   // waits until all answers before it are out
+  is_pubsub = 64,    // these three are only shown
   is_fast = 128,
   is_admin = 256,
 };

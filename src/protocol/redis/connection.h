@@ -165,9 +165,7 @@ class RedisSession final : public ByteSession, public broker::EventListener, pub
   bool may_hear(const Subscription& subscription, const broker::LiveRecord& record) const;
   void guard_output(Chain& out);
   void note_slow();
-  std::size_t unsent(const Chain& out) const {
-    return std::max(host_.unsent_bytes(), out.size());
-  }
+  std::size_t unsent(const Chain& out) const { return std::max(host_.unsent_bytes(), out.size()); }
   void count_backlog();
 
   // ---- connection_commands.cpp
@@ -210,7 +208,7 @@ class RedisSession final : public ByteSession, public broker::EventListener, pub
 
   broker::SessionId session_;
   auth::Principal who_;
-  std::string user_;  // as clients see it
+  std::string user_;        // as clients see it
   bool hears_all_ = false;  // may read every name
 
   RequestParser parser_;

@@ -21,7 +21,6 @@ broker::CommonProperties read_common(Bytes properties);
 // The error reply for what the core did not do.
 std::string_view error_of(const broker::Failure& failure);
 
-constexpr std::string_view no_channel_permission =
-    "NOPERM No permissions to access a channel";
+constexpr std::string_view no_channel_permission = "NOPERM No permissions to access a channel";
 
 }  // namespace wharf::redis

@@ -64,8 +64,7 @@ void RedisSession::subscribe_all(SubscriptionKind kind, const Request& request) 
         return reject(no_channel_permission);
       }
     }
-    confirmations_.push_back(
-        {kind, subscription->consumer, subscriptions_.shown_count(kind)});
+    confirmations_.push_back({kind, subscription->consumer, subscriptions_.shown_count(kind)});
   }
   note_subscribed();
 }
@@ -77,8 +76,7 @@ bool RedisSession::may_subscribe(const Request& request) {
       reject("ERR channel name is too long");
       return false;
     }
-    if (!hears_all_ &&
-        !core_.access().authorize(who_, auth::Verb::read, vhost_, request[i])) {
+    if (!hears_all_ && !core_.access().authorize(who_, auth::Verb::read, vhost_, request[i])) {
       reject(no_channel_permission);
       return false;
     }
@@ -91,8 +89,8 @@ broker::Outcome<void> RedisSession::listen(const Subscription& subscription) {
   bool is_pattern = subscription.kind == SubscriptionKind::pattern;
   spec.kind = is_pattern ? broker::ListenSpec::Kind::glob : broker::ListenSpec::Kind::name;
   spec.text = subscription.name();
-  spec.room = subscription.kind == SubscriptionKind::shard_channel ? shard_room
-                                                                   : broker::common_room;
+  spec.room =
+      subscription.kind == SubscriptionKind::shard_channel ? shard_room : broker::common_room;
   spec.consumer = subscription.consumer;
   return core_.listen(session_, spec);
 }
@@ -186,9 +184,11 @@ void RedisSession::spublish(const Request& request) { publish_to(shard_room, req
 void RedisSession::publish_to(broker::Room room, const Request& request) {
   std::string_view name = request[1];
   if (name.size() > name_size_max) return replies_.error("ERR channel name is too long");
-  broker::LiveMessage message{
-      .name = name, .format = redis_format, .properties = {}, .body = bytes_of(request[2]),
-      .room = room};
+  broker::LiveMessage message{.name = name,
+                              .format = redis_format,
+                              .properties = {},
+                              .body = bytes_of(request[2]),
+                              .room = room};
   broker::PublishOptions options;
   if (!replies_.muted()) options.receipt = replies_.next_token();
   auto published = core_.publish_live(session_, message, options);

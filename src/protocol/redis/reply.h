@@ -98,12 +98,13 @@ class Replies {
     std::uint32_t missing = 0;  // receipts
     bool has_value = false;
     bool refused = false;
-    bool joined = false;  // leaves together with the next one
+    bool joined = false;   // leaves together with the next one
     std::string behind{};  // answers that follow it
   };
 
   std::byte* space(std::size_t size) {
-    if (!text_) [[likely]] return out_->extend(size).data();
+    if (!text_) [[likely]]
+      return out_->extend(size).data();
     return text_space(size);
   }
   std::byte* text_space(std::size_t size);

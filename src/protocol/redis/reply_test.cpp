@@ -38,7 +38,11 @@ TEST_F(RedisReply, ValuesOfBothVersions) {
            {[](Replies& r) { r.array(2); }, "*2\r\n", "*2\r\n"},
            {[](Replies& r) { r.map(2); }, "*4\r\n", "%2\r\n"},
            {[](Replies& r) { r.set(2); }, "*2\r\n", "~2\r\n"},
-           {[](Replies& r) { r.push(3); r.end_push(); }, "*3\r\n", ">3\r\n"},
+           {[](Replies& r) {
+              r.push(3);
+              r.end_push();
+            },
+            "*3\r\n", ">3\r\n"},
        }) {
     replies.set_protocol(2);
     each.write(replies);

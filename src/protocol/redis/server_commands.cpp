@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <array>
 
-#include <unistd.h>
-
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include "broker/glob.h"
 #include "protocol/redis/connection.h"
@@ -17,8 +16,7 @@ std::string_view port_of(std::string_view address) {
   return address.substr(address.rfind(':') + 1);
 }
 
-std::string server_section(const ServerState& server, const Peer& peer, Duration up,
-                           WallTime now) {
+std::string server_section(const ServerState& server, const Peer& peer, Duration up, WallTime now) {
   auto up_s = std::chrono::floor<std::chrono::seconds>(up).count();
   return fmt::format(
       "# Server\r\nredis_version:{}\r\nredis_mode:standalone\r\nos:Linux\r\narch_bits:64\r\n"
@@ -73,8 +71,8 @@ void RedisSession::info(const Request& request) {
   auto wanted = [&](std::string_view section) {
     if (request.size() == 1) return section != "modules" && section != "errorstats";
     for (std::size_t i = 1; i < request.size(); ++i) {
-      for (std::string_view all : {section, std::string_view("all"),
-                                   std::string_view("everything"), std::string_view("default")}) {
+      for (std::string_view all : {section, std::string_view("all"), std::string_view("everything"),
+                                   std::string_view("default")}) {
         if (equal_nocase(request[i], all)) return true;
       }
     }
@@ -133,9 +131,8 @@ std::vector<Setting> settings_of(const RedisOptions& options, const Peer& peer) 
   return {
       {"acl-pubsub-default", "resetchannels"},
       {"appendonly", "no"},
-      {"client-output-buffer-limit",
-       fmt::format("normal 0 0 0 slave 0 0 0 pubsub {} {} {}", options.output.hard,
-                   options.output.soft, soft_s)},
+      {"client-output-buffer-limit", fmt::format("normal 0 0 0 slave 0 0 0 pubsub {} {} {}",
+                                                 options.output.hard, options.output.soft, soft_s)},
       {"cluster-enabled", "no"},
       {"databases", "16"},
       {"maxclients", number(options.connections_max)},

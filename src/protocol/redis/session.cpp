@@ -131,6 +131,7 @@ void RedisSession::on_deadline(Instant now, Chain& out) {
 }
 
 std::optional<Instant> RedisSession::next_deadline() const {
+  if (closing_) return std::nullopt;
   std::optional<Instant> first = guard_.next_look();
   for (const auto& each : {stalled_until_, gather_until_}) {
     if (each && (!first || *each < *first)) first = each;
@@ -234,11 +235,11 @@ bool RedisSession::is_refused(const Command& command) {
     reject("NOAUTH Authentication required.");
   } else if (transaction_ && command.has(not_in_multi)) {
     reject("ERR Command not allowed inside a transaction");
-  } else if (replies_.protocol() == 2 && !subscriptions_.empty() &&
-             !command.has(for_subscribers)) {
-    reject(fmt::format("ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
-                       "QUIT / RESET are allowed in this context",
-                       command.full_name));
+  } else if (replies_.protocol() == 2 && !subscriptions_.empty() && !command.has(for_subscribers)) {
+    reject(
+        fmt::format("ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / "
+                    "QUIT / RESET are allowed in this context",
+                    command.full_name));
   } else {
     return false;
   }
@@ -262,7 +263,7 @@ void RedisSession::refuse_unknown(const Request& request) {
   const Command* command = find_command(name);
   if (!command) {
     return reject(fmt::format("ERR unknown command '{}', with args beginning with: {}",
-                       name.substr(0, name_shown_max), shown_words(request, 1)));
+                              name.substr(0, name_shown_max), shown_words(request, 1)));
   }
   if (!command->subcommands.empty() && request.size() > 1) {
     const Command* sub = find_subcommand(*command, request[1]);
@@ -271,7 +272,7 @@ void RedisSession::refuse_unknown(const Request& request) {
       std::ranges::transform(parent, parent.begin(),
                              [](char c) { return static_cast<char>(c & ~0x20); });
       return reject(fmt::format("ERR unknown subcommand '{}'. Try {} HELP.",
-                         request[1].substr(0, name_shown_max), parent));
+                                request[1].substr(0, name_shown_max), parent));
     }
     command = sub;
   }

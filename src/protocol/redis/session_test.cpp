@@ -69,7 +69,8 @@ TEST_P(RedisSessionTest, AQueueOfTheNameTakesItAndCounts) {
   world.settle();
   EXPECT_EQ(world["B"].take(), ":2\r\n+PONG\r\n:0\r\n");
   // And a transaction is answered whole.
-  world["B"].input = "MULTI\r\nPING\r\nPUBLISH task_queue 3\r\nPUBLISH nobody 4\r\nEXEC\r\nPING\r\n";
+  world["B"].input =
+      "MULTI\r\nPING\r\nPUBLISH task_queue 3\r\nPUBLISH nobody 4\r\nEXEC\r\nPING\r\n";
   world.settle();
   EXPECT_EQ(world["B"].take(),
             "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n+PONG\r\n:2\r\n:0\r\n+PONG\r\n");
@@ -139,8 +140,7 @@ TEST_P(RedisSessionTest, LargeBodiesAreSharedAndWhole) {
   world.ask("A", {"SUBSCRIBE", "a"});
   std::string body(100'000, 'x');
   EXPECT_EQ(world.ask("B", {"PUBLISH", "a", body}), ":1\r\n");
-  EXPECT_EQ(world["A"].take(),
-            "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$100000\r\n" + body + "\r\n");
+  EXPECT_EQ(world["A"].take(), "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$100000\r\n" + body + "\r\n");
 }
 
 TEST_P(RedisSessionTest, NamesHaveALimit) {

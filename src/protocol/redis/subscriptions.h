@@ -28,9 +28,7 @@ struct Subscription {
   std::string frame;
   std::uint32_t name_offset = 0;
   std::uint32_t name_size = 0;
-  std::string_view name() const {
-    return std::string_view(frame).substr(name_offset, name_size);
-  }
+  std::string_view name() const { return std::string_view(frame).substr(name_offset, name_size); }
 };
 
 class Subscriptions {
