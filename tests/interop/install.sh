@@ -15,7 +15,8 @@ need_package() {
     fi
 }
 
-for package in python3 python3-pika celery amqp-tools librabbitmq-dev librabbitmq-client-java libslf4j-java openssl libnats-dev python3-venv; do
+for package in python3 python3-pika celery amqp-tools librabbitmq-dev librabbitmq-client-java libslf4j-java openssl \
+    libnats-dev libhiredis-dev python3-redis python3-venv redis-tools; do
     need_package "$package"
 done
 [ -x /usr/lib/go-1.19/bin/go ] || command -v go >/dev/null || missing="$missing golang-go"
@@ -61,6 +62,8 @@ else
     python3 -m venv "$nats_python"
     "$nats_python/bin/pip" install --quiet --disable-pip-version-check 'nats-py[nkeys]==2.9.0'
 fi
+# redis-server is small, and its suites are held against it.
+"$root/tools/peers/redis_server.py" install
 
 # RabbitMQ itself is only needed to compare with.
 if [ "${1:-}" = --with-nats-server ]; then

@@ -67,6 +67,8 @@ class RequestParser {
     nothing,  // used() bytes that ask for nothing: an empty line or array
     wrong,    // error() says why; nothing after it can be understood
   };
+  // What a line that should hold a number is.
+  enum class LineState : std::uint8_t { whole, more, too_long, wrong };
   // `input` begins with the first byte of a request, also when it was shown in part before.
   Status parse(Bytes input, const RequestLimits& limits);
 
@@ -88,6 +90,7 @@ class RequestParser {
   Status parse_inline(std::string_view input);
   Status begin_array(std::string_view input, const RequestLimits& limits);
   Status read_words(std::string_view input, const RequestLimits& limits);
+  Status refuse_word(char kind, LineState state, std::int64_t size, const RequestLimits& limits);
   Status fail(std::string why);
 
   Request request_;

@@ -131,6 +131,7 @@ void RedisSession::on_deadline(Instant now, Chain& out) {
 }
 
 std::optional<Instant> RedisSession::next_deadline() const {
+  if (closing_) return std::nullopt;
   std::optional<Instant> first = guard_.next_look();
   for (const auto& each : {stalled_until_, gather_until_}) {
     if (each && (!first || *each < *first)) first = each;

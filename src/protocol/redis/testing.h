@@ -73,7 +73,10 @@ class TestClient {
       output += chain.flatten();
       chain.clear();
     }
-    closed = session->closing();
+    if (session->closing()) {
+      closed = true;
+      hang_up();
+    }
     return moved;
   }
   std::string take() { return std::exchange(output, {}); }
@@ -116,7 +119,9 @@ class World {
       bool moved = false;
       for (auto& [name, client] : clients_) moved = client->move() || moved;
       broker.turn();
-      for (auto& [name, client] : clients_) moved = moved || client->host.woken;
+      for (auto& [name, client] : clients_) {
+        moved = moved || (client->session && client->host.woken);
+      }
       if (!moved) return;
     }
     ASSERT(!"the sessions never come to rest");

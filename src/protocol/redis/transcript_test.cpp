@@ -11,6 +11,7 @@
 // Client A lives on the first shard, the second name on the next. At the end nobody may have got
 // more than was expected.
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <random>
@@ -167,8 +168,8 @@ class Wire : public ::testing::TestWithParam<std::filesystem::path> {};
 
 TEST_P(Wire, HeldWhateverThePiecesAndTheShards) {
   std::vector<Step> steps = load(GetParam());
-  for (std::uint16_t shards : {1, 2}) {
-    for (std::size_t size_max : {0, 1, 2, 5, 13}) {
+  for (auto shards : std::to_array<std::uint16_t>({1, 2})) {
+    for (auto size_max : std::to_array<std::size_t>({0, 1, 2, 5, 13})) {
       SCOPED_TRACE(std::to_string(shards) + " shards, pieces of " + std::to_string(size_max));
       World world(shards, options_for(GetParam()));
       Pieces pieces{size_max};
@@ -177,7 +178,8 @@ TEST_P(Wire, HeldWhateverThePiecesAndTheShards) {
         if (HasFatalFailure()) return;
       }
       for (const Step& step : steps) {
-        if (step.kind != Step::Kind::wait) EXPECT_EQ(world[step.client].take(), "");
+        if (step.kind == Step::Kind::wait) continue;
+        EXPECT_EQ(world[step.client].take(), "");
       }
     }
   }
@@ -185,7 +187,7 @@ TEST_P(Wire, HeldWhateverThePiecesAndTheShards) {
 
 TEST_P(Wire, BrokenOffAfterEveryStep) {
   std::vector<Step> steps = load(GetParam());
-  for (std::uint16_t shards : {1, 2}) {
+  for (auto shards : std::to_array<std::uint16_t>({1, 2})) {
     for (std::size_t last = 0; last < steps.size(); ++last) {
       World world(shards, options_for(GetParam()));
       Pieces pieces;
@@ -222,11 +224,8 @@ std::vector<std::filesystem::path> all_files() {
   return files;
 }
 
-INSTANTIATE_TEST_SUITE_P(Files, Wire, ::testing::ValuesIn(all_files()), [](const auto& info) {
-  std::string name = info.param.stem().string();
-  std::ranges::replace(name, '-', '_');
-  return name;
-});
+INSTANTIATE_TEST_SUITE_P(Files, Wire, ::testing::ValuesIn(all_files()),
+                         [](const auto& file) { return file.param.stem().string(); });
 
 }  // namespace
 }  // namespace wharf::redis::testing
