@@ -8,16 +8,26 @@
 namespace wharf {
 
 std::span<std::byte> Chain::extend(std::size_t size) {
-  bool fits = !pieces_.empty() && !pieces_.back().shared &&
-              pieces_.back().data.size() + size <= pieces_.back().data.capacity();
-  bool may_grow =
-      !pieces_.empty() && !pieces_.back().shared && pieces_.back().data.size() + size <= block_size;
-  if (!fits && !may_grow) pieces_.emplace_back();
-  std::vector<std::byte>& data = pieces_.back().data;
-  std::size_t offset = data.size();
-  data.resize(offset + size);
+  bool has_block = !pieces_.empty() && !pieces_.back().shared;
+  if (!has_block || pieces_.back().capacity - pieces_.back().size < size) {
+    bool may_grow = has_block && pieces_.back().size + size <= block_size;
+    if (!may_grow) pieces_.emplace_back();
+    grow(pieces_.back(), size);
+  }
+  Piece& piece = pieces_.back();
+  std::span<std::byte> space(piece.data.get() + piece.size, size);
+  piece.size += size;
   size_ += size;
-  return std::span(data).subspan(offset);
+  return space;
+}
+
+// Room for so much more.
+void Chain::grow(Piece& piece, std::size_t size) {
+  piece.capacity = std::max({piece.size + size, 2 * piece.capacity, block_size_min});
+  if (piece.size + size <= block_size) piece.capacity = std::min(piece.capacity, block_size);
+  auto data = std::make_unique_for_overwrite<std::byte[]>(piece.capacity);
+  if (piece.size > 0) std::memcpy(data.get(), piece.data.get(), piece.size);
+  piece.data = std::move(data);
 }
 
 void Chain::append(Bytes bytes) {
@@ -52,7 +62,7 @@ void Chain::consume(std::size_t size) {
     front_offset_ = 0;
     // The last block is kept for the next turn, so that a busy connection does not allocate.
     if (pieces_.size() == 1 && !pieces_.front().shared) {
-      pieces_.front().data.clear();
+      pieces_.front().size = 0;
       return;
     }
     pieces_.pop_front();

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <deque>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -35,13 +36,19 @@ class Chain {
   std::string flatten() const;
 
  private:
-  // One of the two is in use. `data` grows up to block_size and is then left as it is.
+  // A block of its own, not cleared before it is filled, which grows up to block_size and is then
+  // left as it is; or a shared one.
   struct Piece {
-    std::vector<std::byte> data;
+    std::unique_ptr<std::byte[]> data;
+    std::size_t size = 0;
+    std::size_t capacity = 0;
     Buffer shared;
-    Bytes bytes() const { return shared ? shared.bytes() : Bytes(data); }
+    Bytes bytes() const { return shared ? shared.bytes() : Bytes(data.get(), size); }
   };
   static constexpr std::size_t block_size = 64 * 1024;
+  static constexpr std::size_t block_size_min = 256;
+
+  void grow(Piece& piece, std::size_t size);
 
   std::deque<Piece> pieces_;
   std::size_t front_offset_ = 0;  // bytes of the first piece that are already gone
