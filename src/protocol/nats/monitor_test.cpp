@@ -124,7 +124,7 @@ TEST(NatsWebSocket, CarriesTheByteStream) {
   EXPECT_EQ(
       client.say(masked(http::Opcode::text, false, "B a 2\r\nh") +
                  masked(http::Opcode::ping, true, "?") + masked(http::Opcode::more, true, "i\r\n")),
-      "\x8a\x01?\x82\x10MSG a 1 2\r\nhi\r\n");
+      "\x8a\x01?\x82\x0fMSG a 1 2\r\nhi\r\n");
   EXPECT_EQ(client.say(masked(http::Opcode::close, true, "\x03\xe8")), "\x88\x02\x03\xe8");
   EXPECT_TRUE(client.session->closing());
 }

@@ -103,7 +103,9 @@ void NatsSession::after_publish(const broker::LivePublished& published, const Pu
   bool heard = published.listeners > 0 || published.queues > 0;
   if (published.must_wait || (published.queues > 0 && alarm_.any())) held_by_alarm_ = true;
   if (published.slow) pause();
-  if (connect_.verbose) owe(Answer::ok, out);
+  // The OK of what no queue took comes before its deliveries to this very client.
+  if (connect_.verbose && published.receipts == 0) out.append(bytes_of("+OK\r\n"));
+  if (connect_.verbose && published.receipts > 0) owe(Answer::ok, out);
   if (!heard && !pub.reply.empty() && connect_.no_responders) tell_no_responders(pub, out);
 }
 
