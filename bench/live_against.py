@@ -25,6 +25,7 @@ import argparse
 import contextlib
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -38,6 +39,7 @@ import against  # noqa: E402  pylint: disable=wrong-import-position
 import serve  # noqa: E402  pylint: disable=wrong-import-position
 
 PEERS = {"nats": "nats-server", "redis": "redis"}
+SCRIPTS = {"nats": "nats.py", "redis": "redis_server.py"}  # in tools/peers
 READY_SECONDS = 20
 AHEAD_BYTES, AHEAD_MESSAGES = 8 << 20, 100_000  # of each subscriber
 PIPELINED = 1000
@@ -76,7 +78,7 @@ class Peer:
     """The original, through its script in tools/peers."""
 
     def __init__(self, args, folder):
-        self.script = [sys.executable, os.path.join(ROOT, "tools", "peers", f"{args.protocol}.py")]
+        self.script = [sys.executable, os.path.join(ROOT, "tools", "peers", SCRIPTS[args.protocol])]
         self.folder = folder
         subprocess.run([*self.script, "install"], stdout=subprocess.DEVNULL, check=True, timeout=1200)
         # The server may inherit the pipe, so its end is not waited for.
@@ -111,7 +113,7 @@ class Ceiling:
 class Wharf:
     def __init__(self, args, folder):
         # Every listener gets a port of its own, or two servers would ask for the same.
-        ports = {name: serve.free_port() for name in PEERS if listens(args.wharf, name)}
+        ports = {name: serve.free_port() for name in listeners(args.wharf) if name != "amqp"}
         options = [text for name, port in ports.items() for text in (f"--{name}-listen", f"127.0.0.1:{port}")]
         self.wharf = serve.Wharf(args.wharf, data=os.path.join(folder, "data"), options=options)
         self.wharf.start()
@@ -124,9 +126,10 @@ class Wharf:
             print(complaint, file=sys.stderr)
 
 
-def listens(wharf, protocol):
+def listeners(wharf):
+    """What `wharf serve` has a --NAME-listen for."""
     text = subprocess.run([wharf, "serve", "--help"], stdout=subprocess.PIPE, text=True, check=True, timeout=30).stdout
-    return f"--{protocol}-listen" in text
+    return re.findall(r"--([\w-]+)-listen\b", text)
 
 
 def wait_for_port(port):
@@ -240,7 +243,7 @@ def parse():
         pattern, _, size = workload.rpartition("-")
         if pattern not in PATTERNS or not size.isdigit():
             parser.error(f"unknown workload {workload}")
-    if "wharf" in args.names and not listens(args.wharf, args.protocol):
+    if "wharf" in args.names and args.protocol not in listeners(args.wharf):
         parser.error(f"this wharf has no --{args.protocol}-listen; choose the others with --only")
     return args
 
