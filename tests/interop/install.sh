@@ -67,7 +67,7 @@ fi
 
 # RabbitMQ itself is only needed to compare with.
 if [ "${1:-}" = --with-nats-server ]; then
-    "$root/tools/peers/nats.py" install
+    "$root/tools/peers/nats_server.py" install
 fi
 if [ "${1:-}" = --with-rabbitmq ]; then
     "$root/tools/peers/rabbitmq.py" install

@@ -11,7 +11,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools", "peers"))
 # pylint: disable=wrong-import-position
-import nats  # noqa: E402
+import nats_server  # noqa: E402
 import rabbitmq  # noqa: E402
 import redis_server as redis_peer  # noqa: E402
 
@@ -142,10 +142,10 @@ class NatsServer:
         return f"nats://127.0.0.1:{self.port}"
 
     def start(self):
-        nats.start(self.data, self.port)
+        nats_server.start(self.data, self.port)
 
     def stop(self):
-        nats.stop(self.data)
+        nats_server.stop(self.data)
         shutil.rmtree(self.data, ignore_errors=True)
 
 

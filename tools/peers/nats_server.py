@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """A private nats-server (Debian's package) to compare with. Everything stays in one folder and on loopback.
 
-  nats.py install
-  nats.py start --dir D [--port P] [--conf LINE]...
-  nats.py stop --dir D
+  nats_server.py install
+  nats_server.py start --dir D [--port P] [--conf LINE]...
+  nats_server.py stop --dir D
 
 `start` returns when the port greets and prints one line: `ready pid=N nats=URL dir=D`. `stop` ends what `start`
 started, by the pid kept in D.
@@ -63,7 +63,7 @@ def start(folder, port, extra=()):
     with open(conf, "w", encoding="utf-8") as file:
         file.write("\n".join([f'listen: "127.0.0.1:{port}"', f'log_file: "{folder}/server.log"', *extra]) + "\n")
     if not program():
-        raise RuntimeError("nats-server is not installed; run tools/peers/nats.py install")
+        raise RuntimeError("nats-server is not installed; run tools/peers/nats_server.py install")
     process = subprocess.Popen([program(), "-c", conf], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)
     with open(os.path.join(folder, "pid"), "w", encoding="ascii") as file:
