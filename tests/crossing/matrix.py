@@ -17,7 +17,9 @@ def short(text):
 def shown(items):
     def one(item):
         place, kind, text = item
-        return f"{place} `{short(text)}`" if place == REPLY_TO else f"{short(place)}: {kind} `{short(text)}`"
+        if place == REPLY_TO:
+            return f"{place} `{short(text)}`"
+        return f"{short(place)}: {kind} `{short(text)}`" if text else f"{short(place)}: {kind}, empty"
     return "; ".join(map(one, sorted(items)))
 
 

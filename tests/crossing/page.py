@@ -34,7 +34,8 @@ SAID = {
     "AMQP properties": """## Properties, said by AMQP
 
 Redis has a name and a body and nothing else. NATS has a reply subject and headers; each property that it has no place for
-is a header there. Whether a message is persistent says nothing to a live subscriber.
+is a header there. Whether a message is persistent says nothing to a live subscriber. AMQP counts time in seconds;
+one that can only be meant in milliseconds is not guessed at.
 """,
     "AMQP headers": """## Headers, said by AMQP
 
@@ -51,7 +52,8 @@ because readers of AMQP's `user_id` may rely on the broker having checked it. AM
     "NATS headers": """## Headers, said by NATS
 
 An AMQP table has each name once: a header that is repeated is an array of its values, at the first one's place. A name
-above 255 bytes does not fit into a table.
+above 255 bytes does not fit into a table, and all of it must fit into one frame (128 KiB, or what the receiver asked
+for): headers that do not are left out, the others and the body are there.
 """,
     "Redis": """## Said by Redis
 

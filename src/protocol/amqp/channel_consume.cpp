@@ -20,6 +20,8 @@ constexpr std::uint64_t credit_bytes_min = 64 << 10;
 // Names of other protocols may be longer than a short string can say.
 constexpr std::size_t short_string_max = 255;
 
+ShownTo shown_to(const Link& link) { return {link.core.formats(), link.frame_max}; }
+
 std::string_view short_text(std::string_view text) { return text.substr(0, short_string_max); }
 
 }  // namespace
@@ -227,9 +229,9 @@ void Channel::write_delivery(const Delivery& delivery, std::uint64_t tag, const 
                       .exchange = short_text(message.exchange()),
                       .routing_key = short_text(message.routing_key())};
   std::uint32_t returns = consumer.counted ? delivery.failed : 0;
-  write_content(
-      out, number_, method, shown_properties(message, returns, link_.core.formats(), scratch_),
-      Body(message.record(), message.body_offset(), message.body_size()), link_.frame_max);
+  write_content(out, number_, method, shown_properties(message, returns, shown_to(link_), scratch_),
+                Body(message.record(), message.body_offset(), message.body_size()),
+                link_.frame_max);
 }
 
 void Channel::on_direct(const Consumer& consumer, const broker::Message& message, Chain& out) {
@@ -247,7 +249,7 @@ void Channel::on_live(const Consumer& consumer, const broker::LiveRecord& record
                       .redelivered = false,
                       .exchange = {},
                       .routing_key = short_text(record.name())};
-  write_content(out, number_, method, shown_properties(record, link_.core.formats(), scratch_),
+  write_content(out, number_, method, shown_properties(record, shown_to(link_), scratch_),
                 Body(record.body()), link_.frame_max);
 }
 
@@ -284,9 +286,9 @@ Checked Channel::on_answer(const Pending& asked, broker::Got& answer, Chain& out
                     .routing_key = short_text(message.routing_key()),
                     .message_count = static_cast<std::uint32_t>(std::min(answer.ready, most))};
   std::uint32_t returns = asked.counted ? delivery.failed : 0;
-  write_content(
-      out, number_, method, shown_properties(message, returns, link_.core.formats(), scratch_),
-      Body(message.record(), message.body_offset(), message.body_size()), link_.frame_max);
+  write_content(out, number_, method, shown_properties(message, returns, shown_to(link_), scratch_),
+                Body(message.record(), message.body_offset(), message.body_size()),
+                link_.frame_max);
   return {};
 }
 

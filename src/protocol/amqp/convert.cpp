@@ -1,10 +1,13 @@
 #include "protocol/amqp/convert.h"
 
+#include <algorithm>
 #include <chrono>
+#include <limits>
 #include <string>
 #include <vector>
 
 #include "protocol/amqp/foreign.h"
+#include "protocol/amqp/frame.h"
 #include "protocol/amqp/properties.h"
 
 namespace wharf::amqp {
@@ -154,6 +157,12 @@ void add_end(TableWriter& out, std::string_view which, const Death& death) {
   out.add(name + "exchange", std::string_view(death.exchange));
 }
 
+// Flags and list; a little is kept for the delivery mode, which is ours to say.
+std::size_t properties_size_max(std::size_t frame_max) {
+  constexpr std::size_t kept = frame_overhead + content_header_size + 1;
+  return frame_max == 0 ? std::numeric_limits<std::uint32_t>::max() : frame_max - kept;
+}
+
 bool is_about_death(std::string_view name) {
   return name == "x-death" || name.starts_with("x-first-death-") ||
          name.starts_with("x-last-death-");
@@ -206,41 +215,47 @@ bool has_foreign_letter(const TableField& field) { return is_foreign(field); }
 
 ByteVector without_foreign_letters(TableView table) { return rewrite(table).take(); }
 
-Bytes shown_properties(const Message& message, std::uint32_t returns,
-                       const broker::Formats& formats, ByteVector& scratch) {
+Bytes shown_properties(const Message& message, std::uint32_t returns, const ShownTo& to,
+                       ByteVector& scratch) {
   bool died = message.has_deaths();
   bool is_own = message.format() == amqp_format;
   if (is_own && !died && returns == 0) return message.properties();
+  TableWriter told;
+  if (returns > 0) told.add("x-delivery-count", std::int64_t{returns});
+  if (died) add_deaths(told, message);
   Properties shown;
-  TableWriter headers;
+  TableWriter foreign;
+  TableView said;
   if (is_own) {
     Result<Properties> parsed = Properties::parse(message.properties());
     if (!parsed) return message.properties();
     shown = *parsed;
-    for (const TableField& field : parsed->headers.value_or(TableView()).items()) {
-      bool replaced =
-          (died && is_about_death(field.name)) || (returns > 0 && field.name == "x-delivery-count");
-      if (!replaced) headers.copy(field);
-    }
+    said = parsed->headers.value_or(TableView());
   } else {
-    shown = from_common(formats, message.format(), message.properties(), headers);
+    std::size_t size_max = properties_size_max(to.frame_max);
+    size_max -= std::min(size_max, told.bytes().size());
+    shown = from_common(to.formats, message.format(), message.properties(), size_max, foreign);
     shown.delivery_mode = message.persistent() ? delivery_mode_persistent : delivery_mode_transient;
+    said = foreign.view();
   }
-  if (returns > 0) headers.add("x-delivery-count", std::int64_t{returns});
-  if (died) {
-    add_deaths(headers, message);
-    shown.expiration.reset();
+  TableWriter headers;
+  for (const TableField& field : said.items()) {
+    bool replaced =
+        (died && is_about_death(field.name)) || (returns > 0 && field.name == "x-delivery-count");
+    if (!replaced) headers.copy(field);
   }
+  for (const TableField& field : told.view().items()) headers.copy(field);
+  if (died) shown.expiration.reset();
   if (is_own || !headers.empty()) shown.headers = headers.view();
   scratch = shown.encode();
   return scratch;
 }
 
-Bytes shown_properties(const broker::LiveRecord& record, const broker::Formats& formats,
-                       ByteVector& scratch) {
+Bytes shown_properties(const broker::LiveRecord& record, const ShownTo& to, ByteVector& scratch) {
   if (record.format() == amqp_format) return record.properties();
   TableWriter headers;
-  Properties shown = from_common(formats, record.format(), record.properties(), headers);
+  Properties shown = from_common(to.formats, record.format(), record.properties(),
+                                 properties_size_max(to.frame_max), headers);
   if (!headers.empty()) shown.headers = headers.view();
   scratch = shown.encode();
   return scratch;

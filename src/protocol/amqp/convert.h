@@ -32,11 +32,18 @@ bool has_foreign_letter(const TableField& field);
 // The table with RabbitMQ's own letters in their place.
 ByteVector without_foreign_letters(TableView table);
 
+// Who is shown a message.
+struct ShownTo {
+  const broker::Formats& formats;
+  // Octets, 0 for no limit. Headers of other protocols that its frame does not take are left out:
+  // a receiver would end the connection, and get the message again.
+  std::size_t frame_max = 0;
+};
+
 // The properties to show to a receiver. `returns`: how often the message came back, 0 to show
 // nothing. The result points into the message or into `scratch`.
-Bytes shown_properties(const broker::Message& message, std::uint32_t returns,
-                       const broker::Formats& formats, ByteVector& scratch);
-Bytes shown_properties(const broker::LiveRecord& record, const broker::Formats& formats,
+Bytes shown_properties(const broker::Message& message, std::uint32_t returns, const ShownTo& to,
                        ByteVector& scratch);
+Bytes shown_properties(const broker::LiveRecord& record, const ShownTo& to, ByteVector& scratch);
 
 }  // namespace wharf::amqp

@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "protocol/amqp/frame.h"
 #include "protocol/amqp/properties.h"
 
 namespace wharf::amqp {
@@ -32,6 +33,9 @@ Message message_with(const Properties& properties, std::span<const Death> deaths
   return builder.finish();
 }
 
+const broker::Formats no_formats;
+const ShownTo to_nobody{no_formats};
+
 std::string headers_of(Bytes properties) {
   Result<Properties> parsed = Properties::parse(properties);
   EXPECT_TRUE(parsed.has_value());
@@ -41,22 +45,25 @@ std::string headers_of(Bytes properties) {
 TEST(ShownProperties, AreTheOriginalBytes) {
   ByteVector scratch;
   Message message = message_with({.content_type = "a/b", .expiration = "10"});
-  Bytes shown = shown_properties(message, 0, {}, scratch);
+  Bytes shown = shown_properties(message, 0, to_nobody, scratch);
   EXPECT_EQ(shown.data(), message.properties().data());
   EXPECT_EQ(shown.size(), message.properties().size());
 }
 
 constexpr broker::Format other_format{9};
 
-// Another protocol, whose properties are a text that is its type, and one header.
+// Another protocol, whose properties nobody looks at.
 broker::Formats with_other() {
   broker::Formats formats;
   formats.add(
       other_format,
       [](Bytes, const broker::HeaderVisitor& visit) {
         visit("n", std::int64_t{7});
-        visit("blob", broker::Blob{"b"});
         visit("twice", std::string("one"));
+        visit("blob", broker::Blob{"b"});
+        visit("twice", std::string("two"));
+        visit("x-death", std::string("forged"));
+        visit("x-delivery-count", std::string("forged"));
         visit(std::string(300, 'x'), std::string("name too long"));
       },
       [](Bytes) {
@@ -71,27 +78,69 @@ broker::Formats with_other() {
   return formats;
 }
 
+std::vector<std::string_view> names_of(TableView headers) {
+  std::vector<std::string_view> names;
+  for (const TableField& field : headers.items()) names.push_back(field.name);
+  return names;
+}
+
 TEST(ShownProperties, OfAnotherProtocolAreWhatBothKnow) {
   ByteVector scratch;
+  broker::Formats formats = with_other();
   Message message = message_with({}, {}, other_format);
-  Result<Properties> shown = Properties::parse(shown_properties(message, 3, with_other(), scratch));
+  Result<Properties> shown = Properties::parse(shown_properties(message, 3, {formats}, scratch));
   ASSERT_TRUE(shown.has_value());
   EXPECT_EQ(shown->reply_to, "_INBOX.1");
   EXPECT_EQ(shown->content_type, "a/b");
   EXPECT_EQ(shown->timestamp, 5U);
   EXPECT_EQ(shown->delivery_mode, 1);
   EXPECT_FALSE(shown->correlation_id.has_value());
-  std::vector<std::string_view> names;
-  for (const TableField& field : shown->headers->items()) names.push_back(field.name);
-  EXPECT_EQ(names, (std::vector<std::string_view>{"correlation_id", "n", "blob", "twice",
-                                                  "x-delivery-count"}));
+  EXPECT_EQ(names_of(*shown->headers),
+            (std::vector<std::string_view>{"correlation_id", "n", "twice", "blob", "x-death",
+                                           "x-delivery-count"}));
+  EXPECT_EQ(find(*shown->headers, "x-delivery-count"), FieldValue(std::int64_t{3}));
+}
+
+TEST(ShownProperties, OfAnotherProtocolHaveEachNameOnce) {
+  ByteVector scratch;
+  broker::Formats formats = with_other();
+  std::vector<Death> deaths(1);
+  deaths[0] = {"q", DeathReason::rejected, 1, WallTime(5000ms), "", {"k"}, {}};
+  Message message = message_with({}, deaths, other_format);
+  std::string headers = headers_of(shown_properties(message, 0, {formats}, scratch));
+  EXPECT_NE(headers.find("\"twice\": A [S \"one\", S \"two\"]"), std::string::npos) << headers;
+  EXPECT_NE(headers.find("\"x-death\": A [F"), std::string::npos) << headers;
+  EXPECT_EQ(headers.find("\"x-death\": S"), std::string::npos) << headers;
+}
+
+TEST(ShownProperties, OfAnotherProtocolFitAFrame) {
+  broker::Formats formats;
+  formats.add(
+      other_format,
+      [](Bytes, const broker::HeaderVisitor& visit) {
+        visit("a", std::string(2000, 'a'));
+        visit("b", std::string(3000, 'b'));
+        visit("c", std::string(1500, 'c'));
+        for (int number = 0; number < 1000; ++number) visit("many", std::int64_t{number});
+        visit("d", true);
+      },
+      [](Bytes) { return broker::CommonProperties{.reply_to = "r"}; });
+  Message message = message_with({}, {}, other_format);
+  constexpr std::size_t frame_max = 4096;
+  for (std::uint32_t returns : {0U, 1U}) {
+    ByteVector scratch;
+    Bytes shown = shown_properties(message, returns, {formats, frame_max}, scratch);
+    EXPECT_LE(shown.size() + content_header_size + frame_overhead, frame_max);
+    Result<Properties> parsed = Properties::parse(shown);
+    ASSERT_TRUE(parsed.has_value());
+    EXPECT_EQ(names_of(*parsed->headers).size(), 3U + returns);
+  }
 }
 
 TEST(ShownProperties, OfAFormatThatNobodyKnowsAreEmpty) {
   ByteVector scratch;
   Message message = message_with({.type = "t"}, {}, other_format);
-  Result<Properties> shown =
-      Properties::parse(shown_properties(message, 0, broker::Formats(), scratch));
+  Result<Properties> shown = Properties::parse(shown_properties(message, 0, to_nobody, scratch));
   EXPECT_EQ(*shown, Properties{.delivery_mode = 1});
 }
 
@@ -101,7 +150,7 @@ TEST(ShownProperties, CountReturns) {
   headers.add("x-delivery-count", "forged"sv);
   headers.add("n", std::int8_t{1});
   Message message = message_with({.headers = headers.view()});
-  EXPECT_EQ(headers_of(shown_properties(message, 2, {}, scratch)),
+  EXPECT_EQ(headers_of(shown_properties(message, 2, to_nobody, scratch)),
             "{\"n\": b 1, \"x-delivery-count\": l 2}");
 }
 
@@ -114,7 +163,7 @@ TEST(ShownProperties, TellOfDeathsInRabbitShape) {
   headers.add("mine", true);
   Message message = message_with({.headers = headers.view(), .expiration = "60000"}, deaths);
   ByteVector scratch;
-  Bytes shown = shown_properties(message, 0, {}, scratch);
+  Bytes shown = shown_properties(message, 0, to_nobody, scratch);
   EXPECT_FALSE(Properties::parse(shown)->expiration.has_value());
   EXPECT_EQ(headers_of(shown),
             "{\"mine\": t true, "

@@ -3,7 +3,7 @@
 // (docs/adr/010-common-properties.md).
 #pragma once
 
-#include <string>
+#include <cstddef>
 
 #include "broker/value.h"
 #include "protocol/amqp/properties.h"
@@ -11,10 +11,11 @@
 
 namespace wharf::amqp {
 
-// Adds the headers to `headers`. The rest are views into `properties`. What does not fit AMQP's 255
-// bytes of a property becomes a header of that property's name; a header whose name is longer is
-// left out.
+// Adds the headers to `headers`, each name once: one that is repeated is an array of its values.
+// The rest are views into `properties`. What does not fit AMQP's 255 bytes of a property becomes a
+// header of that property's name. Left out are headers whose name is longer, and those with which
+// properties and headers together would take more than `size_max` bytes.
 Properties from_common(const broker::Formats& formats, broker::Format format, Bytes properties,
-                       TableWriter& headers);
+                       std::size_t size_max, TableWriter& headers);
 
 }  // namespace wharf::amqp

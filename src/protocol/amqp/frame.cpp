@@ -88,7 +88,6 @@ namespace detail {
 
 namespace {
 
-constexpr std::size_t content_header_size = 12;  // class, weight, body size
 constexpr std::array<std::byte, 2> no_properties{};
 
 std::byte* put_header_frame(std::byte* at, std::uint16_t channel, std::uint16_t class_id,

@@ -58,6 +58,8 @@ struct Frame {
 
 inline constexpr std::size_t frame_header_size = 7;
 inline constexpr std::size_t frame_overhead = frame_header_size + 1;
+// Of a content header's payload, before its properties: class, weight, body size.
+inline constexpr std::size_t content_header_size = 12;
 inline constexpr std::byte frame_end{206};
 
 // Octets of the input that the frame took.

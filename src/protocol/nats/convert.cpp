@@ -44,6 +44,8 @@ bool read_number(std::string_view text, Int& out) {
 bool take_common(std::string_view name, std::string_view value, broker::CommonProperties& common) {
   for (const TextProperty& property : text_properties) {
     if (property.header != name) continue;
+    // Elsewhere a user id is one that the broker has checked.
+    if (property.field == &broker::CommonProperties::user_id) return false;
     bool first = (common.*property.field).empty();
     if (property.field == &broker::CommonProperties::expiration_ms) {
       std::uint64_t ms = 0;

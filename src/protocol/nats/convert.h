@@ -4,8 +4,8 @@
 //
 // Common properties that NATS has no place for are headers: Nats-Msg-Id, Correlation-Id,
 // Content-Type, Content-Encoding, Message-Type, App-Id, User-Id, Expiration (ms), Timestamp (ms
-// since 1970) and Priority. What text cannot carry goes in base64 under its name with -Base64
-// behind it.
+// since 1970) and Priority. The other way User-Id stays a header: nobody has checked it. What text
+// cannot carry goes in base64 under its name with -Base64 behind it.
 #pragma once
 
 #include <string>

@@ -83,10 +83,10 @@ std::string properties_of(std::string_view reply, std::string_view headers) {
 }
 
 TEST(NatsConvert, ReadsItsOwnHeaders) {
-  std::string bytes =
-      properties_of("re.ply",
-                    "NATS/1.0 100 Idle\r\nK:  v \r\nContent-Type: text/plain\r\n"
-                    "Priority: high\r\nK: w\r\nTimestamp: 1500\r\nno colon\r\n\r\n");
+  std::string bytes = properties_of("re.ply",
+                                    "NATS/1.0 100 Idle\r\nK:  v \r\nContent-Type: text/plain\r\n"
+                                    "Priority: high\r\nK: w\r\nTimestamp: 1500\r\nno colon\r\n"
+                                    "User-Id: forged\r\n\r\n");
   broker::CommonProperties common = read_common(bytes_of(bytes));
   EXPECT_EQ(common.reply_to, "re.ply");
   EXPECT_EQ(common.content_type, "text/plain");
@@ -97,7 +97,8 @@ TEST(NatsConvert, ReadsItsOwnHeaders) {
   read_headers(bytes_of(bytes), [&](std::string_view name, broker::Value value) {
     seen.append(name).append("=").append(std::get<std::string>(value)).append(";");
   });
-  EXPECT_EQ(seen, "K=v;Priority=high;K=w;");
+  EXPECT_EQ(common.user_id, "");
+  EXPECT_EQ(seen, "K=v;Priority=high;K=w;User-Id=forged;");
 }
 
 TEST(NatsConvert, BrokenPropertiesHaveNothing) {
