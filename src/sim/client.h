@@ -235,6 +235,7 @@ class Client {
   std::uint64_t drained_ = 0;         // in this round
   std::uint64_t drained_before_ = 0;  // the queue that is now looked at
   std::uint64_t promised_ = 0;        // what that queue said to hold
+  std::uint64_t unreadable_before_ = 0;
 };
 
 }  // namespace wharf::sim

@@ -11,7 +11,18 @@ namespace wharf::sim {
 
 namespace {
 constexpr std::size_t consumers_per_channel_max = 3;
+constexpr std::array<std::string_view, 18> task_names = {
+    "open channel", "select confirm", "select tx", "declare exchange", "declare queue",
+    "look at queue", "bind", "queue done", "delete queue", "purge",
+    "consume", "cancel", "get", "qos", "recover",
+    "commit", "rollback", "close channel"};
+
+std::string_view name_of(Task task) { return task_names[static_cast<std::size_t>(task)]; }
+
 constexpr std::string_view routing_keys[] = {"a.b", "a.c", "b.c", "a.b.c"};
+
+constexpr std::array<std::string_view, 3> settle_names = {"settled: accept", "settled: requeue",
+                                                          "settled: refuse"};
 
 std::string_view overflow_name(broker::Overflow overflow) {
   switch (overflow) {
@@ -28,6 +39,7 @@ std::string_view overflow_name(broker::Overflow overflow) {
 ByteVector queue_arguments(const QueuePlan& queue) {
   amqp::TableWriter table;
   auto number = [](std::uint32_t value) { return static_cast<std::int64_t>(value); };
+  if (queue.single_active) table.add("x-single-active-consumer", true);
   if (queue.counted) table.add("x-queue-type", std::string_view("quorum"));
   if (queue.ttl_ms) table.add("x-message-ttl", number(*queue.ttl_ms));
   if (queue.length_max) {
@@ -53,6 +65,7 @@ void Client::request(Channel& channel, Todo todo) {
     shadow_.queue_ready(todo.index);
     return;
   }
+  trace_.count(fmt::format("request: {}", name_of(todo.task)));
   channel.waiting = todo;
   channel.waiting_since = clock_.now();
   if (todo.index < plan_.queues.size()) {
@@ -75,11 +88,16 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       declare.exchange = plan_.exchanges[todo.index].name;
       declare.type = plan_.exchanges[todo.index].type;
       declare.durable = true;
+      amqp::TableWriter arguments;
+      const std::string& alternate = plan_.exchanges[todo.index].alternate;
+      if (!alternate.empty()) arguments.add("alternate-exchange", std::string_view(alternate));
+      declare.arguments = arguments.bytes();
       return send(number, declare);
     }
     case Task::declare_queue:
       return declare_queue(channel, todo.index, false);
     case Task::look_at_queue:
+      unreadable_before_ = shadow_.unreadable(todo.index);
       return declare_queue(channel, todo.index, true);
     case Task::bind:
       return bind(channel, plan_.bindings[todo.index]);
@@ -317,6 +335,7 @@ void Client::settle_one(Channel& channel, std::uint64_t tag, Settlement how) {
   } else {
     shadow_.settled(held.copy, how, channel.uid);
   }
+  trace_.count(settle_names[static_cast<std::size_t>(how)]);
   trace_.note("client {}/{} > settle tag {} as {}", index_, channel.number, tag,
               static_cast<int>(how));
   if (how == Settlement::accept) {
