@@ -191,6 +191,7 @@ class Client {
   void consume(Channel& channel, const Todo& todo);
   void recover(Channel& channel);
   void commit(Channel& channel);
+  void declare_exchange(Channel& channel, const ExchangePlan& exchange);
   void declare_queue(Channel& channel, QueueIndex queue, bool passive);
   void bind(Channel& channel, const BindingPlan& binding);
   bool repair_topology(Channel& channel);

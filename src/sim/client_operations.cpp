@@ -11,11 +11,15 @@ namespace wharf::sim {
 
 namespace {
 constexpr std::size_t consumers_per_channel_max = 3;
-constexpr std::array<std::string_view, 18> task_names = {
-    "open channel", "select confirm", "select tx", "declare exchange", "declare queue",
-    "look at queue", "bind", "queue done", "delete queue", "purge",
-    "consume", "cancel", "get", "qos", "recover",
-    "commit", "rollback", "close channel"};
+constexpr std::array<std::string_view, 18> task_names = {"open channel",  "select confirm",
+                                                         "select tx",     "declare exchange",
+                                                         "declare queue", "look at queue",
+                                                         "bind",          "queue done",
+                                                         "delete queue",  "purge",
+                                                         "consume",       "cancel",
+                                                         "get",           "qos",
+                                                         "recover",       "commit",
+                                                         "rollback",      "close channel"};
 
 std::string_view name_of(Task task) { return task_names[static_cast<std::size_t>(task)]; }
 
@@ -83,17 +87,8 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       return send(number, amqp::ConfirmSelect{});
     case Task::select_tx:
       return send(number, amqp::TxSelect{});
-    case Task::declare_exchange: {
-      amqp::ExchangeDeclare declare;
-      declare.exchange = plan_.exchanges[todo.index].name;
-      declare.type = plan_.exchanges[todo.index].type;
-      declare.durable = true;
-      amqp::TableWriter arguments;
-      const std::string& alternate = plan_.exchanges[todo.index].alternate;
-      if (!alternate.empty()) arguments.add("alternate-exchange", std::string_view(alternate));
-      declare.arguments = arguments.bytes();
-      return send(number, declare);
-    }
+    case Task::declare_exchange:
+      return declare_exchange(channel, plan_.exchanges[todo.index]);
     case Task::declare_queue:
       return declare_queue(channel, todo.index, false);
     case Task::look_at_queue:
@@ -176,6 +171,19 @@ void Client::commit(Channel& channel) {
   }
   shadow_.transaction_sent(channel.uid);
   send(channel.number, amqp::TxCommit{});
+}
+
+void Client::declare_exchange(Channel& channel, const ExchangePlan& exchange) {
+  amqp::TableWriter arguments;
+  if (!exchange.alternate.empty()) {
+    arguments.add("alternate-exchange", std::string_view(exchange.alternate));
+  }
+  amqp::ExchangeDeclare declare;
+  declare.exchange = exchange.name;
+  declare.type = exchange.type;
+  declare.durable = true;
+  declare.arguments = arguments.bytes();
+  send(channel.number, declare);
 }
 
 void Client::declare_queue(Channel& channel, QueueIndex index, bool passive) {

@@ -72,10 +72,11 @@ void World::describe_plan() {
   for (const QueuePlan& queue : plan_.queues) {
     trace_.note("queue {}:{}{}{}{}{} overflow {} ttl {} length {} limit {} dead to '{}' {}",
                 queue.name, queue.durable ? " durable" : "", queue.counted ? " counted" : "",
-                queue.auto_ack ? " auto-ack" : "", queue.single_active ? " single-active" : "", queue.priority_max ? " priorities" : "",
-                static_cast<int>(queue.overflow), queue.ttl_ms.value_or(0),
-                queue.length_max.value_or(0), queue.delivery_limit.value_or(0),
-                queue.dead_letter_exchange.value_or("-"), queue.dead_letter_key.value_or("-"));
+                queue.auto_ack ? " auto-ack" : "", queue.single_active ? " single-active" : "",
+                queue.priority_max ? " priorities" : "", static_cast<int>(queue.overflow),
+                queue.ttl_ms.value_or(0), queue.length_max.value_or(0),
+                queue.delivery_limit.value_or(0), queue.dead_letter_exchange.value_or("-"),
+                queue.dead_letter_key.value_or("-"));
   }
   for (const BindingPlan& binding : plan_.bindings) {
     trace_.note("binding {} {} -> {}", plan_.exchanges[binding.exchange].name, binding.key,

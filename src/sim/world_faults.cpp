@@ -166,8 +166,9 @@ void World::check_reports(const SimBroker::Opened& opened) {
       bool exact = damage.offset >= extent.offset &&
                    damage.offset + damage.size <= extent.offset + extent.size;
       if (here && exact) continue;
-      shadow_.violate(fmt::format("disk {} is whole and reported as damaged: {} at {}, {} bytes: {}",
-                                  i, damage.file, damage.offset, damage.size, damage.reason));
+      shadow_.violate(
+          fmt::format("disk {} is whole and reported as damaged: {} at {}, {} bytes: {}", i,
+                      damage.file, damage.offset, damage.size, damage.reason));
     }
   }
 }
@@ -177,7 +178,8 @@ void World::check_unreadable(broker::ShardIndex shard) {
   std::uint64_t count = broker_.shard(shard).unreadable_records();
   if (count == 0) return;
   if (!flip_ || flip_->shard != shard || flip_->messages.empty()) {
-    return shadow_.violate(fmt::format("shard {} is whole and cannot read {} records", shard, count));
+    return shadow_.violate(
+        fmt::format("shard {} is whole and cannot read {} records", shard, count));
   }
   if (!flip_->told) report_damage("a message cannot be read");
 }
