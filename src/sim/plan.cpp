@@ -172,7 +172,7 @@ void make_additions(Plan& plan, Chance chance) {
     plan.exchanges[1].alternate = "alt";
     plan.bindings.push_back({plan.exchanges.size() - 1, 0, ""});
   }
-  if (chance.permille(250)) plan.faults.bit_flip_permille = 500;
+  if (chance.permille(400)) plan.faults.bit_flip_permille = 700;
 }
 
 }  // namespace
