@@ -83,7 +83,7 @@ class SimDisk final : public storage::Disk {
   bool has_synced(MessageId id, std::size_t body_size) const;
   // Of the write_sync requests that were completed, the last ones, oldest first.
   const std::deque<Extent>& recent_writes() const { return recent_writes_; }
-  // A whole file that is not of the log itself: superblock, snapshot or index.
+  // A whole file that is not of the log itself: a superblock or an index.
   Extent some_small_file();
   // The messages whose marks stand there now.
   std::vector<MessageId> messages_in(const Extent& extent) const;
