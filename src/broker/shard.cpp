@@ -178,6 +178,8 @@ void Shard::take_fetched() {
     ASSERT(it != fetches_.end());
     QueueId id = it->second;
     fetches_.erase(it);
+    bool damaged = !result.records && result.records.error().code == Errc::malformed;
+    if (damaged) ++unreadable_records_;
     if (Queue* queue = find_local(id)) queue->fetched(std::move(result));
   }
   fetched_.clear();

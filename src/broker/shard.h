@@ -76,6 +76,8 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   void close();
   // The log has failed: nothing becomes durable any more, publishes are refused.
   bool failed() const { return store_ && store_->failed(); }
+  // Messages that were passed over since the start because what the disk holds of them is damaged.
+  std::uint64_t unreadable_records() const { return unreadable_records_; }
 
   struct Stats {
     std::uint64_t sessions = 0;
@@ -321,6 +323,7 @@ class Shard final : public Core, private QueueHost, private DirectoryHost {
   std::vector<LiveAt> live_mail_;  // to each shard, of this turn
   std::minstd_rand live_chance_;   // who of a group
   std::uint64_t memory_bytes_ = 0;
+  std::uint64_t unreadable_records_ = 0;
 
   // Kept between calls to keep their memory.
   RouteResult routes_;

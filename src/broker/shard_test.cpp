@@ -37,6 +37,10 @@ class ShardTest : public ::testing::Test, protected EventListener {
   ~ShardTest() override { stop(); }
 
   void start() {
+    open();
+    connect();
+  }
+  void open() {
     post_ = std::make_unique<ShardPost>(count, [](std::size_t) {});
     for (ShardIndex i = 0; i < count; ++i) {
       ShardSetup setup;
@@ -56,6 +60,8 @@ class ShardTest : public ::testing::Test, protected EventListener {
       ASSERT_TRUE(shards_.back()->open(report));
     }
     for (auto& shard : shards_) shard->start(*shards_[0]);
+  }
+  void connect() {
     turns();
     session_ = shards_[0]->attach(*this, VhostId(1), {auth::UserId(1), "u", false});
     if (other_.empty()) other_ = declare(0).name;
@@ -199,6 +205,21 @@ TEST_F(ShardTest, ARecordStaysWhenTheOtherLogFailsWithItsDeadLetter) {
   stop();
   start();
   EXPECT_TRUE(get(queue)) << "neither queue has the message";
+}
+
+// The bit flips where the record lies, after the log was read and found good.
+TEST_F(ShardTest, AMessageThatCannotBeReadAnyMoreIsCounted) {
+  std::string queue = declare(0).name;
+  publish(queue);
+  stop();
+  open();
+  for (auto& [name, bytes] : disks_[0].files()) {
+    std::string_view text = text_of(bytes);
+    if (std::size_t at = text.find("body"); at != text.npos) disks_[0].flip_bit(name, at, 0);
+  }
+  connect();
+  EXPECT_FALSE(get(queue));
+  EXPECT_EQ(shards_[0]->unreadable_records(), 1u);
 }
 
 }  // namespace

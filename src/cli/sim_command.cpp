@@ -20,6 +20,7 @@ struct SimArguments {
   std::uint64_t seeds = 100;
   std::optional<std::uint64_t> seed;
   std::string bug = "none";
+  bool tally = false;
 };
 
 int run(SimArguments& arguments) {
@@ -37,6 +38,9 @@ int run(SimArguments& arguments) {
       "cuts), {} faults, {:.1f} s, digest {:016x}\n",
       totals.seeds, sum.steps, sum.messages, sum.confirms, sum.deliveries, sum.restarts,
       sum.power_cuts, sum.faults, took.count(), sum.digest);
+  if (arguments.tally) {
+    for (const auto& [what, times] : sum.tally) fmt::print("{:>10} {}\n", times, what);
+  }
   if (!totals.failed) return 0;
   fmt::print("FAILED: {}\nagain:  {}\n", totals.violation, sim::reproduction(*totals.failed));
   return 1;
@@ -54,6 +58,7 @@ void add_sim_command(CLI::App& app, int& exit_code) {
   command->add_option("--ops", arguments->options.operations, "Operations of clients in a seed")
       ->capture_default_str();
   command->add_option("--shards", arguments->options.shards, "Number of shards; 0: by the seed");
+  command->add_flag("--tally", arguments->tally, "Says how often each kind of thing happened");
   command->add_option("--bug", arguments->bug, "A bug to put in: the run is to fail")
       ->check([](const std::string& name) {
         return sim::find_bug(name) ? std::string() : "no such bug: " + name;

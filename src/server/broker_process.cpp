@@ -26,6 +26,13 @@ class BrokerProcess::ShardClient final : public runtime::TurnClient {
           "restart the broker once the disk is sound",
           index_);
     }
+    if (shard_.unreadable_records() != unreadable_) {
+      unreadable_ = shard_.unreadable_records();
+      spdlog::error(
+          "shard {}: corruption: {} stored messages cannot be read and are passed over; "
+          "`wharf log dump` shows where",
+          index_, unreadable_);
+    }
   }
   std::optional<Instant> next_deadline() const override {
     return shard_.has_work() ? clock_.now() : shard_.next_deadline();
@@ -36,6 +43,7 @@ class BrokerProcess::ShardClient final : public runtime::TurnClient {
   const Clock& clock_;
   std::uint32_t index_;
   bool told_ = false;
+  std::uint64_t unreadable_ = 0;
 };
 
 class BrokerProcess::Observer final : public net::ConnectionObserver, public net::AcceptObserver {

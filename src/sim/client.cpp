@@ -184,6 +184,7 @@ void Client::on_connection_method(const amqp::Method& method) {
       return;
     case amqp::ConnectionBlocked::id:
       blocked_ = true;
+      trace_.count("publisher blocked");
       return;
     case amqp::ConnectionUnblocked::id:
       blocked_ = false;

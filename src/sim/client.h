@@ -191,6 +191,7 @@ class Client {
   void consume(Channel& channel, const Todo& todo);
   void recover(Channel& channel);
   void commit(Channel& channel);
+  void declare_exchange(Channel& channel, const ExchangePlan& exchange);
   void declare_queue(Channel& channel, QueueIndex queue, bool passive);
   void bind(Channel& channel, const BindingPlan& binding);
   bool repair_topology(Channel& channel);
@@ -235,6 +236,7 @@ class Client {
   std::uint64_t drained_ = 0;         // in this round
   std::uint64_t drained_before_ = 0;  // the queue that is now looked at
   std::uint64_t promised_ = 0;        // what that queue said to hold
+  std::uint64_t unreadable_before_ = 0;
 };
 
 }  // namespace wharf::sim

@@ -11,7 +11,22 @@ namespace wharf::sim {
 
 namespace {
 constexpr std::size_t consumers_per_channel_max = 3;
+constexpr std::array<std::string_view, 18> task_names = {"open channel",  "select confirm",
+                                                         "select tx",     "declare exchange",
+                                                         "declare queue", "look at queue",
+                                                         "bind",          "queue done",
+                                                         "delete queue",  "purge",
+                                                         "consume",       "cancel",
+                                                         "get",           "qos",
+                                                         "recover",       "commit",
+                                                         "rollback",      "close channel"};
+
+std::string_view name_of(Task task) { return task_names[static_cast<std::size_t>(task)]; }
+
 constexpr std::string_view routing_keys[] = {"a.b", "a.c", "b.c", "a.b.c"};
+
+constexpr std::array<std::string_view, 3> settle_names = {"settled: accept", "settled: requeue",
+                                                          "settled: refuse"};
 
 std::string_view overflow_name(broker::Overflow overflow) {
   switch (overflow) {
@@ -28,6 +43,7 @@ std::string_view overflow_name(broker::Overflow overflow) {
 ByteVector queue_arguments(const QueuePlan& queue) {
   amqp::TableWriter table;
   auto number = [](std::uint32_t value) { return static_cast<std::int64_t>(value); };
+  if (queue.single_active) table.add("x-single-active-consumer", true);
   if (queue.counted) table.add("x-queue-type", std::string_view("quorum"));
   if (queue.ttl_ms) table.add("x-message-ttl", number(*queue.ttl_ms));
   if (queue.length_max) {
@@ -53,6 +69,7 @@ void Client::request(Channel& channel, Todo todo) {
     shadow_.queue_ready(todo.index);
     return;
   }
+  trace_.count(fmt::format("request: {}", name_of(todo.task)));
   channel.waiting = todo;
   channel.waiting_since = clock_.now();
   if (todo.index < plan_.queues.size()) {
@@ -70,16 +87,12 @@ void Client::send_request(Channel& channel, const Todo& todo) {
       return send(number, amqp::ConfirmSelect{});
     case Task::select_tx:
       return send(number, amqp::TxSelect{});
-    case Task::declare_exchange: {
-      amqp::ExchangeDeclare declare;
-      declare.exchange = plan_.exchanges[todo.index].name;
-      declare.type = plan_.exchanges[todo.index].type;
-      declare.durable = true;
-      return send(number, declare);
-    }
+    case Task::declare_exchange:
+      return declare_exchange(channel, plan_.exchanges[todo.index]);
     case Task::declare_queue:
       return declare_queue(channel, todo.index, false);
     case Task::look_at_queue:
+      unreadable_before_ = shadow_.unreadable(todo.index);
       return declare_queue(channel, todo.index, true);
     case Task::bind:
       return bind(channel, plan_.bindings[todo.index]);
@@ -158,6 +171,19 @@ void Client::commit(Channel& channel) {
   }
   shadow_.transaction_sent(channel.uid);
   send(channel.number, amqp::TxCommit{});
+}
+
+void Client::declare_exchange(Channel& channel, const ExchangePlan& exchange) {
+  amqp::TableWriter arguments;
+  if (!exchange.alternate.empty()) {
+    arguments.add("alternate-exchange", std::string_view(exchange.alternate));
+  }
+  amqp::ExchangeDeclare declare;
+  declare.exchange = exchange.name;
+  declare.type = exchange.type;
+  declare.durable = true;
+  declare.arguments = arguments.bytes();
+  send(channel.number, declare);
 }
 
 void Client::declare_queue(Channel& channel, QueueIndex index, bool passive) {
@@ -317,6 +343,7 @@ void Client::settle_one(Channel& channel, std::uint64_t tag, Settlement how) {
   } else {
     shadow_.settled(held.copy, how, channel.uid);
   }
+  trace_.count(settle_names[static_cast<std::size_t>(how)]);
   trace_.note("client {}/{} > settle tag {} as {}", index_, channel.number, tag,
               static_cast<int>(how));
   if (how == Settlement::accept) {

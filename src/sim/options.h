@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -32,6 +34,9 @@ struct SimOptions {
   bool verbose = false;  // every step to standard output
 };
 
+// How often each kind of thing happened.
+using Tally = std::map<std::string, std::uint64_t, std::less<>>;
+
 struct SimReport {
   std::uint64_t steps = 0;
   std::uint64_t messages = 0;
@@ -41,6 +46,7 @@ struct SimReport {
   std::uint64_t power_cuts = 0;  // of these, with the loss of what was not synced
   std::uint64_t faults = 0;      // disk errors, full disks, stalls, torn sectors, flipped bits
   std::uint64_t digest = 0;      // equal for equal runs
+  Tally tally;
   std::optional<std::string> violation;
 };
 

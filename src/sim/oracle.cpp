@@ -122,7 +122,7 @@ void Shadow::check_synced(const Message& message) {
     if (!copy.path.empty() || copy.may_be_gone || !queue.durable) continue;
     if (queue.kills() || queue.auto_ack) continue;
     if (copy.settled != Settled::no || message.facts.ttl_ms) continue;
-    if (!is_synced_(copy.queue, copy.message, message.facts.body_size)) {
+    if (!sight_.is_synced(copy.queue, copy.message, message.facts.body_size)) {
       violate("confirmed before it is on disk: " + describe(copy));
     }
   }
@@ -151,6 +151,8 @@ bool Shadow::is_accounted_for(const Copy& copy) const {
 bool Shadow::died_properly(const Copy& copy) const {
   const QueuePlan& queue = plan_.queues[copy.queue];
   const Message& message = messages_[copy.message - 1];
+  // The dead letter may have been in the damaged place.
+  if (message.damaged) return true;
   std::string key = queue.dead_letter_key.value_or(message.facts.key);
   for (QueueIndex target : route(plan_, *queue.dead_letter_exchange, key)) {
     const QueueModel& model = queues_[target];

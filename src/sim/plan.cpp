@@ -160,6 +160,21 @@ storage::StoreOptions make_store(Chance& chance) {
   return store;
 }
 
+// What came to the plan later draws from a stream of its own, so that the seeds of before mean what
+// they meant.
+void make_additions(Plan& plan, Chance chance) {
+  for (QueuePlan& queue : plan.queues) {
+    // The clients get messages one by one, which a counted one of these refuses.
+    queue.single_active = chance.permille(100) && !queue.counted;
+  }
+  if (chance.permille(300)) {
+    plan.exchanges.push_back({"alt", "fanout"});
+    plan.exchanges[1].alternate = "alt";
+    plan.bindings.push_back({plan.exchanges.size() - 1, 0, ""});
+  }
+  if (chance.permille(400)) plan.faults.bit_flip_permille = 700;
+}
+
 }  // namespace
 
 Plan make_plan(const SimOptions& options) {
@@ -182,6 +197,7 @@ Plan make_plan(const SimOptions& options) {
   plan.batch_max = static_cast<std::uint32_t>(chance.between(1, 8));
   plan.store = make_store(chance);
   make_faults(plan, chance);
+  make_additions(plan, Chance(options.seed, Stream::plan, 1));
   return plan;
 }
 
@@ -196,9 +212,16 @@ std::vector<QueueIndex> route(const Plan& plan, std::string_view exchange, std::
     if (from.name == exchange && matches(from.type, binding.key, key))
       queues.push_back(binding.queue);
   }
+  if (queues.empty()) return route_alternate(plan, exchange);
   std::ranges::sort(queues);
   queues.erase(std::ranges::unique(queues).begin(), queues.end());
   return queues;
+}
+
+std::vector<QueueIndex> route_alternate(const Plan& plan, std::string_view exchange) {
+  auto it = std::ranges::find(plan.exchanges, exchange, &ExchangePlan::name);
+  if (it == plan.exchanges.end() || it->alternate.empty()) return {};
+  return route(plan, it->alternate, "");
 }
 
 std::optional<QueueIndex> find_queue(const Plan& plan, std::string_view name) {

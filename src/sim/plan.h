@@ -30,6 +30,7 @@ struct QueuePlan {
   std::optional<std::uint32_t> delivery_limit{};
   std::optional<std::string> dead_letter_exchange{};
   std::optional<std::string> dead_letter_key{};
+  bool single_active = false;
   bool auto_ack = false;  // consumed without acknowledgements as well
 
   // It may give messages up by itself.
@@ -39,6 +40,7 @@ struct QueuePlan {
 struct ExchangePlan {
   std::string name;
   std::string type;
+  std::string alternate{};  // gets what no binding of this one takes
 };
 
 struct BindingPlan {
@@ -99,6 +101,8 @@ Plan make_plan(const SimOptions& options);
 
 // Where a message goes as long as all queues are there: each queue once, ascending.
 std::vector<QueueIndex> route(const Plan& plan, std::string_view exchange, std::string_view key);
+// The queues of the exchange's alternate, ascending; empty when it has none.
+std::vector<QueueIndex> route_alternate(const Plan& plan, std::string_view exchange);
 std::optional<QueueIndex> find_queue(const Plan& plan, std::string_view name);
 
 }  // namespace wharf::sim

@@ -57,6 +57,7 @@ SimTotals run_seeds(SimOptions options, std::uint64_t count) {
     totals.sum.power_cuts += report.power_cuts;
     totals.sum.faults += report.faults;
     totals.sum.digest ^= report.digest;
+    for (const auto& [what, times] : report.tally) totals.sum.tally[what] += times;
     if (!report.violation) continue;
     totals.failed = options;
     totals.violation = *report.violation;

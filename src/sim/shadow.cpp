@@ -5,11 +5,11 @@
 
 namespace wharf::sim {
 
-Shadow::Shadow(const Plan& plan, const SimClock& clock, Trace& trace, IsSynced is_synced)
+Shadow::Shadow(const Plan& plan, const SimClock& clock, Trace& trace, Sight sight)
     : plan_(plan),
       clock_(clock),
       trace_(trace),
-      is_synced_(std::move(is_synced)),
+      sight_(std::move(sight)),
       queues_(plan.queues.size()),
       exchanges_ready_(plan.exchanges.size(), false) {
   for (const QueuePlan& queue : plan.queues) any_ttl_ |= queue.ttl_ms.has_value();
@@ -29,9 +29,15 @@ MessageId Shadow::sent(const PublishFacts& facts) {
   message.sent_at = clock_.now();
   message.crashes_before = crashes_;
   any_ttl_ |= facts.ttl_ms.has_value();
-  for (QueueIndex queue : route(plan_, facts.exchange, facts.key)) {
+  std::vector<QueueIndex> targets = route(plan_, facts.exchange, facts.key);
+  for (QueueIndex queue : targets) {
     if (queues_[queue].state != QueueState::ready) message.routed_surely = false;
     add_copy(id, queue, "");
+  }
+  // A queue that is deleted takes its bindings with it, and the alternate gets the message.
+  for (QueueIndex queue : route_alternate(plan_, facts.exchange)) {
+    if (std::ranges::find(targets, queue) != targets.end()) continue;
+    copies_[add_copy(id, queue, "")].may_be_gone = true;
   }
   Channel& channel = channels_[facts.channel];
   if (facts.in_transaction) {
@@ -84,6 +90,7 @@ void Shadow::returned(MessageId id) {
   if (!message.facts.mandatory) violate(fmt::format("message {} returned, not mandatory", id));
   if (message.returned) violate(fmt::format("message {} returned twice", id));
   message.returned = true;
+  trace_.count("returned");
   bool was_for_somebody =
       std::ranges::any_of(message.copies, [&](CopyId copy) { return !copies_[copy].may_be_gone; });
   if (was_for_somebody && message.routed_surely) {
@@ -104,6 +111,7 @@ void Shadow::confirmed(MessageId id, bool accepted) {
   Message& message = messages_[id - 1];
   if (message.confirmed) violate(fmt::format("message {} confirmed twice", id));
   message.confirmed = true;
+  trace_.count(accepted ? "confirmed" : "refused");
   ++confirms_;
   Channel& channel = channels_[message.facts.channel];
   std::erase(channel.unread_messages, id);
@@ -169,6 +177,12 @@ void Shadow::transaction_done(ChannelUid uid, bool committed) {
 
 CopyId Shadow::delivered(const DeliveryFacts& facts) {
   ++deliveries_;
+  if (facts.redelivered) trace_.count("delivered again");
+  if (!facts.path.empty()) {
+    // The queue's name, the reason, how often.
+    std::string_view reason = std::string_view(facts.path).substr(facts.died_in.size() + 1);
+    trace_.count(fmt::format("dead letter: {}", reason.substr(0, reason.find(':'))));
+  }
   CopyId id = copy_of_delivery(facts);
   Copy& copy = copies_[id];
   ++copy.deliveries;
@@ -319,12 +333,12 @@ void Shadow::restarted(bool clean) {
   }
 }
 
-void Shadow::damaged(const std::vector<MessageId>& messages) {
+void Shadow::damaged(const std::vector<MessageId>& messages, const std::vector<bool>& queues) {
   for (MessageId id : messages) {
     if (!knows(id)) continue;
+    messages_[id - 1].damaged = true;
     for (CopyId copy : messages_[id - 1].copies) {
-      copies_[copy].may_be_gone = true;
-      copies_[copy].settled = Settled::no;
+      if (queues[copies_[copy].queue]) copies_[copy].may_be_gone = true;
     }
   }
 }

@@ -62,8 +62,13 @@ enum class Settlement : std::uint8_t { accept, requeue, refuse };
 
 class Shadow {
  public:
-  using IsSynced = std::function<bool(QueueIndex, MessageId, std::size_t body_size)>;
-  Shadow(const Plan& plan, const SimClock& clock, Trace& trace, IsSynced is_synced);
+  // What the model looks up in the broker and on its disks.
+  struct Sight {
+    std::function<bool(QueueIndex, MessageId, std::size_t body_size)> is_synced;
+    // Records that the queue's shard has reported as unreadable since it started.
+    std::function<std::uint64_t(QueueIndex)> unreadable;
+  };
+  Shadow(const Plan& plan, const SimClock& clock, Trace& trace, Sight sight);
 
   // ---- publishing
   MessageId sent(const PublishFacts& facts);
@@ -109,8 +114,8 @@ class Shadow {
   // The broker died (or stopped) and forgot what was not on disk. A clean stop forgets only what
   // was never meant to be there.
   void restarted(bool clean);
-  // The bytes of these messages were damaged at rest, and the broker said so.
-  void damaged(const std::vector<MessageId>& messages);
+  // What these queues held of these messages was damaged at rest, and the broker said so.
+  void damaged(const std::vector<MessageId>& messages, const std::vector<bool>& queues);
   // ---- the end of a run
   void begin_drain() { draining_ = true; }
   void check_end();
@@ -125,6 +130,7 @@ class Shadow {
   const PublishFacts& facts(MessageId message) const { return messages_[message - 1].facts; }
   // Messages that may expire: counts are then not exact.
   bool any_ttl() const { return any_ttl_; }
+  std::uint64_t unreadable(QueueIndex queue) const { return sight_.unreadable(queue); }
 
  private:
   // How sure it is that the broker must still have it.
@@ -158,6 +164,7 @@ class Shadow {
     bool returned = false;
     bool return_left = false;
     bool routed_surely = true;  // every queue that it is for was ready when it was sent
+    bool damaged = false;       // some copy, perhaps
   };
 
   struct QueueModel {
@@ -205,7 +212,7 @@ class Shadow {
   const Plan& plan_;
   const SimClock& clock_;
   Trace& trace_;
-  IsSynced is_synced_;
+  Sight sight_;
   std::vector<Message> messages_;
   std::deque<Copy> copies_;
   std::vector<QueueModel> queues_;

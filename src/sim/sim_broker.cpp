@@ -180,7 +180,9 @@ void SimBroker::stop() {
   drop_shards();
 }
 
-std::string SimBroker::recover_twice(std::uint64_t cut_after) {
+std::string SimBroker::recover_twice(std::uint64_t cut_after, bool accept_damage) {
+  storage::StoreOptions options = plan_.store;
+  options.accept_damage = accept_damage;
   for (broker::ShardIndex i = 0; i < plan_.shards; ++i) {
     SimDisk disk(*disks_[i]);
     disk.set_inline(true);
@@ -192,7 +194,7 @@ std::string SimBroker::recover_twice(std::uint64_t cut_after) {
       // The second life is cut short; the third must find what the first found.
       if (life == 1) disk.cut_after(cut_after);
       Result<std::unique_ptr<storage::Store>> store =
-          storage::Store::open(disk, clock_, random, plan_.store, sink, [](ByteVector&) {}, report);
+          storage::Store::open(disk, clock_, random, options, sink, [](ByteVector&) {}, report);
       if (life != 1 && !store) {
         return fmt::format("shard {} does not open: {}", i, store.error().why);
       }

@@ -70,7 +70,7 @@ class SimBroker {
   void stop();
   // What recovery makes of a copy of the disks, twice over, with a power cut in between: empty when
   // both agree, else what differs.
-  std::string recover_twice(std::uint64_t cut_after);
+  std::string recover_twice(std::uint64_t cut_after, bool accept_damage);
 
   bool up() const { return !shards_.empty(); }
   std::uint16_t count() const { return plan_.shards; }

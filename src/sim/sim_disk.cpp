@@ -340,6 +340,8 @@ void SimDisk::lose_sectors(Node& node) {
   while (!node.unsynced.empty()) {
     Unsynced write = std::move(node.unsynced.back());
     node.unsynced.pop_back();
+    std::uint64_t lost_before = torn_sectors_;
+    bool any_kept = false;
     for (std::uint64_t done = 0; done < write.before.size();) {
       std::uint64_t offset = write.offset + done;
       std::uint64_t sector = offset / sector_size;
@@ -348,6 +350,7 @@ void SimDisk::lose_sectors(Node& node) {
       if (!kept.contains(sector)) {
         if (chance_.permille(keep_permille)) {
           kept.insert(sector);
+          any_kept = true;
         } else {
           auto from = write.before.begin() + static_cast<std::ptrdiff_t>(done);
           std::copy_n(from, size, node.data.begin() + static_cast<std::ptrdiff_t>(offset));
@@ -356,6 +359,7 @@ void SimDisk::lose_sectors(Node& node) {
       }
       done += size;
     }
+    if (any_kept && torn_sectors_ > lost_before) ++torn_writes_;
   }
 }
 
@@ -397,6 +401,17 @@ bool SimDisk::has_synced(MessageId id, std::size_t body_size) const {
   unsigned needed = static_cast<unsigned>(Mark::head);
   if (has_tail_mark(body_size)) needed |= static_cast<unsigned>(Mark::tail);
   return (it->second & needed) == needed;
+}
+
+Extent SimDisk::some_small_file() {
+  std::vector<Extent> files;
+  for (const auto& [name, id] : names_) {
+    if (name.starts_with("wal/") || name.starts_with("free/")) continue;
+    // Both superblocks may name the same snapshot; docs/simulator.md.
+    if (name.starts_with("snap/")) continue;
+    files.push_back({name, 0, nodes_.at(id).data.size()});
+  }
+  return files.empty() ? Extent{} : files[chance_.below(files.size())];
 }
 
 std::vector<MessageId> SimDisk::messages_in(const Extent& extent) const {

@@ -83,10 +83,14 @@ class SimDisk final : public storage::Disk {
   bool has_synced(MessageId id, std::size_t body_size) const;
   // Of the write_sync requests that were completed, the last ones, oldest first.
   const std::deque<Extent>& recent_writes() const { return recent_writes_; }
+  // A whole file that is not of the log itself: a superblock or an index.
+  Extent some_small_file();
   // The messages whose marks stand there now.
   std::vector<MessageId> messages_in(const Extent& extent) const;
   std::uint64_t stalls() const { return stalls_; }
   std::uint64_t torn_sectors() const { return torn_sectors_; }
+  // Of which a part was kept and a part lost.
+  std::uint64_t torn_writes() const { return torn_writes_; }
 
  private:
   using NodeId = std::uint64_t;
@@ -144,6 +148,7 @@ class SimDisk final : public storage::Disk {
   std::deque<Extent> recent_writes_;
   std::uint64_t stalls_ = 0;
   std::uint64_t torn_sectors_ = 0;
+  std::uint64_t torn_writes_ = 0;
 };
 
 }  // namespace wharf::sim

@@ -1,5 +1,5 @@
-// sim/trace.h: what happened in a run, as a number that two equal runs share, and as text for a
-// reader.
+// sim/trace.h: what happened in a run: as a number that two equal runs share, as text for a reader,
+// and counted by kind.
 #pragma once
 
 #include <cstdint>
@@ -10,6 +10,7 @@
 
 #include <fmt/format.h>
 
+#include "sim/options.h"
 #include "wire/bytes.h"
 
 namespace wharf::sim {
@@ -31,6 +32,12 @@ class Trace {
   void note(fmt::format_string<Args...> format, Args&&... args) {
     if (verbose_) fmt::print("{:>6} {}\n", step_, fmt::format(format, std::forward<Args>(args)...));
   }
+  void count(std::string_view what, std::uint64_t times = 1) {
+    auto it = tally_.find(what);
+    if (it == tally_.end()) it = tally_.emplace(what, 0).first;
+    it->second += times;
+  }
+  const Tally& tally() const { return tally_; }
   void set_step(std::uint64_t step) { step_ = step; }
   bool verbose() const { return verbose_; }
 
@@ -39,6 +46,7 @@ class Trace {
 
   bool verbose_;
   std::uint64_t step_ = 0;
+  Tally tally_;
   std::uint64_t digest_ = 0xcbf29ce484222325;
 };
 

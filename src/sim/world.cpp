@@ -41,10 +41,14 @@ World::World(const SimOptions& options)
       amqp_(make_amqp_options(chance_)),
       broker_(options, plan_, clock_, trace_),
       shadow_(plan_, clock_, trace_,
-              [this](QueueIndex queue, MessageId message, std::size_t body_size) {
-                auto owner = broker_.owner(plan_.queues[queue].name);
-                return owner && broker_.disk(*owner).has_synced(message, body_size);
-              }) {
+              {[this](QueueIndex queue, MessageId message, std::size_t body_size) {
+                 auto owner = broker_.owner(plan_.queues[queue].name);
+                 return owner && broker_.disk(*owner).has_synced(message, body_size);
+               },
+               [this](QueueIndex queue) {
+                 auto owner = broker_.owner(plan_.queues[queue].name);
+                 return owner ? broker_.shard(*owner).unreadable_records() : 0;
+               }}) {
   for (std::size_t i = 0; i < plan_.clients; ++i) {
     clients_.push_back(
         std::make_unique<Client>(i, plan_, options.seed, shadow_, clock_, trace_, last_uid_));
@@ -66,12 +70,13 @@ void World::describe_plan() {
   trace_.note("{} shards, {} clients, memory {} bytes, segments of {} bytes", plan_.shards,
               plan_.clients, plan_.memory_bytes_max, plan_.store.segment_bytes);
   for (const QueuePlan& queue : plan_.queues) {
-    trace_.note("queue {}:{}{}{}{} overflow {} ttl {} length {} limit {} dead to '{}' {}",
+    trace_.note("queue {}:{}{}{}{}{} overflow {} ttl {} length {} limit {} dead to '{}' {}",
                 queue.name, queue.durable ? " durable" : "", queue.counted ? " counted" : "",
-                queue.auto_ack ? " auto-ack" : "", queue.priority_max ? " priorities" : "",
-                static_cast<int>(queue.overflow), queue.ttl_ms.value_or(0),
-                queue.length_max.value_or(0), queue.delivery_limit.value_or(0),
-                queue.dead_letter_exchange.value_or("-"), queue.dead_letter_key.value_or("-"));
+                queue.auto_ack ? " auto-ack" : "", queue.single_active ? " single-active" : "",
+                queue.priority_max ? " priorities" : "", static_cast<int>(queue.overflow),
+                queue.ttl_ms.value_or(0), queue.length_max.value_or(0),
+                queue.delivery_limit.value_or(0), queue.dead_letter_exchange.value_or("-"),
+                queue.dead_letter_key.value_or("-"));
   }
   for (const BindingPlan& binding : plan_.bindings) {
     trace_.note("binding {} {} -> {}", plan_.exchanges[binding.exchange].name, binding.key,
@@ -94,7 +99,11 @@ SimReport World::run() {
   report.faults = faults_;
   for (broker::ShardIndex i = 0; i < broker_.count(); ++i) {
     report.faults += broker_.disk(i).stalls() + broker_.disk(i).torn_sectors();
+    trace_.count("disk: stall", broker_.disk(i).stalls());
+    trace_.count("disk: unsynced sector lost", broker_.disk(i).torn_sectors());
+    trace_.count("disk: write torn", broker_.disk(i).torn_writes());
   }
+  report.tally = trace_.tally();
   trace_.mix(steps_);
   report.digest = trace_.digest();
   report.violation = shadow_.violation();
@@ -222,6 +231,7 @@ void World::turn(broker::ShardIndex shard) {
   broker_.begin_turn(shard);
   each([&](Connection& connection) { connection.work(clock_.now()); });
   broker_.end_turn(shard);
+  check_unreadable(shard);
   each([&](Connection& connection) {
     if (!connection.finished()) return;
     connection.close();

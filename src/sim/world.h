@@ -38,6 +38,15 @@ class World {
   };
   enum class Restart : std::uint8_t { power_cut, kill, clean_stop };
 
+  // A bit that was flipped, and what the broker made of it.
+  struct Flip {
+    broker::ShardIndex shard = 0;
+    Extent extent;         // what was written in one piece
+    std::uint64_t at = 0;  // the byte, in the file
+    std::vector<MessageId> messages;
+    bool told = false;
+  };
+
   void describe_plan();
 
   // ---- steps
@@ -63,6 +72,9 @@ class World {
   void stop_cleanly();
   void reopen();
   void flip_a_bit();
+  void check_reports(const SimBroker::Opened& opened);
+  void check_unreadable(broker::ShardIndex shard);
+  void report_damage(std::string_view what);
   void heal();
   void restart_failed();
 
@@ -88,8 +100,7 @@ class World {
   std::vector<std::unique_ptr<Connection>> orphans_;      // whose client has hung up
   std::vector<Choice> choices_;
   std::optional<Instant> healed_at_;  // when a disk that is full or broken is mended
-  std::vector<MessageId> at_risk_;    // in blocks in which a bit was flipped
-  bool flipped_ = false;
+  std::optional<Flip> flip_;          // at most once a run: two may do what none can mend
   bool accept_damage_ = false;
   bool faults_on_ = true;
   bool accepts_connections_ = true;

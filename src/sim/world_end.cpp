@@ -12,7 +12,6 @@ void World::drain() {
   trace_.note("the end begins");
   clients_act_ = false;
   accepts_connections_ = false;
-  faults_on_ = false;
   if (healed_at_) heal();
   for (std::size_t i = 0; i < connections_.size(); ++i) {
     if (connections_[i]) hang_up(i);
@@ -20,6 +19,9 @@ void World::drain() {
   settle_down(settle_patience);
   if (!failed()) restart_failed();
   if (!failed() && chance_.permille(700)) restart(static_cast<Restart>(chance_.below(3)));
+  // The last chance for a bit to flip, while there are messages.
+  if (!failed() && plan_.faults.bit_flip_permille > 0 && !flip_) restart(Restart::clean_stop);
+  faults_on_ = false;
   if (failed()) return;
 
   clients_.clear();

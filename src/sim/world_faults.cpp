@@ -35,6 +35,7 @@ void World::hang_up_one() {
 
 void World::hang_up(std::size_t index) {
   trace_.note("client {} hangs up", index);
+  trace_.count("hang-up");
   std::unique_ptr<Connection> connection = std::move(connections_[index]);
   connection->hang_up(chance_.below(connection->arriving() + 1));
   clients_[index]->lost();
@@ -48,6 +49,7 @@ void World::break_disk(bool broken) {
   ++faults_;
   SimDisk& disk = broker_.disk(static_cast<broker::ShardIndex>(chance_.below(broker_.count())));
   trace_.note("a disk {}", broken ? "breaks" : "fills up");
+  trace_.count(broken ? "disk: broken" : "disk: full");
   if (broken) {
     disk.break_writes();
   } else {
@@ -66,7 +68,9 @@ void World::heal() {
 // A shard whose log has failed stays so until it is started again. It may fail after the disk is
 // mended, when the write that was refused is answered.
 void World::restart_failed() {
-  if (broker_.any_failed()) restart(chance_.coin() ? Restart::kill : Restart::power_cut);
+  if (!broker_.any_failed()) return;
+  trace_.count("disk: a log failed");
+  restart(chance_.coin() ? Restart::kill : Restart::power_cut);
 }
 
 // ---- restarts
@@ -78,7 +82,9 @@ void World::restart(Restart kind) {
     stop_cleanly();
     if (failed()) return;
   } else {
-    trace_.note("{}", kind == Restart::power_cut ? "power cut" : "kill");
+    const char* how = kind == Restart::power_cut ? "power cut" : "kill";
+    trace_.note("{}", how);
+    trace_.count(how);
     for (std::size_t i = 0; i < clients_.size(); ++i) {
       // What had reached a client's machine it may still read.
       if (connections_[i] && chance_.coin()) clients_[i]->read();
@@ -102,6 +108,7 @@ void World::restart(Restart kind) {
 
 void World::stop_cleanly() {
   trace_.note("clean stop");
+  trace_.count("clean stop");
   bool acted = std::exchange(clients_act_, false);
   bool accepted = std::exchange(accepts_connections_, false);
   for (auto& connection : connections_) {
@@ -121,25 +128,81 @@ void World::stop_cleanly() {
   if (faults_on_ && chance_.permille(plan_.faults.bit_flip_permille)) flip_a_bit();
 }
 
-// One bit of a block that was written before the stop. What it held must be reported, or be whole.
+// ---- bit flips
+
+// One bit of a block that was written before the stop, or of any other file. What it held must be
+// reported, or be whole.
 void World::flip_a_bit() {
-  SimDisk& disk = broker_.disk(static_cast<broker::ShardIndex>(chance_.below(broker_.count())));
-  if (disk.recent_writes().empty()) return;
-  const Extent& extent = disk.recent_writes()[chance_.below(disk.recent_writes().size())];
-  std::vector<MessageId> messages = disk.messages_in(extent);
-  if (!disk.flip_bit(extent, chance_.random().next())) return;
+  if (flip_) return;
+  Flip flip;
+  flip.shard = static_cast<broker::ShardIndex>(chance_.below(broker_.count()));
+  SimDisk& disk = broker_.disk(flip.shard);
+  const std::deque<Extent>& writes = disk.recent_writes();
+  bool in_log = chance_.coin() && !writes.empty();
+  flip.extent = in_log ? writes[chance_.below(writes.size())] : disk.some_small_file();
+  if (flip.extent.size == 0) return;
+  std::uint64_t bit = chance_.below(flip.extent.size * 8);
+  flip.at = flip.extent.offset + bit / 8;
+  flip.messages = disk.messages_in(flip.extent);
+  if (!disk.flip_bit(flip.extent, bit)) return;
   ++faults_;
-  trace_.note("a bit flips in {} at {}, among {} messages", extent.file, extent.offset,
-              messages.size());
-  at_risk_ = std::move(messages);
-  flipped_ = true;
+  std::string_view kind = std::string_view(flip.extent.file).substr(0, 4);
+  trace_.count(fmt::format("disk: bit flipped in {}", kind.substr(0, kind.find_first_of("/."))));
+  trace_.note("a bit flips on disk {} in {} at {}, of {} bytes at {} with {} messages", flip.shard,
+              flip.extent.file, flip.at, flip.extent.size, flip.extent.offset,
+              flip.messages.size());
+  flip_ = std::move(flip);
 }
+
+// What a start reports as damaged lies where the bit flipped, and nowhere else.
+void World::check_reports(const SimBroker::Opened& opened) {
+  for (broker::ShardIndex i = 0; i < broker_.count(); ++i) {
+    for (const storage::Damage& damage : opened.reports[i].damage) {
+      trace_.note("disk {}: damage in {} at {}, {} bytes: {}", i, damage.file, damage.offset,
+                  damage.size, damage.reason);
+      bool here = flip_ && i == flip_->shard && damage.file == flip_->extent.file &&
+                  damage.offset <= flip_->at && flip_->at < damage.offset + damage.size;
+      const Extent extent = flip_ ? flip_->extent : Extent{};
+      bool exact = damage.offset >= extent.offset &&
+                   damage.offset + damage.size <= extent.offset + extent.size;
+      if (here && exact) continue;
+      shadow_.violate(
+          fmt::format("disk {} is whole and reported as damaged: {} at {}, {} bytes: {}", i,
+                      damage.file, damage.offset, damage.size, damage.reason));
+    }
+  }
+}
+
+// What a shard cannot read lies where the bit flipped.
+void World::check_unreadable(broker::ShardIndex shard) {
+  std::uint64_t count = broker_.shard(shard).unreadable_records();
+  if (count == 0) return;
+  if (!flip_ || flip_->shard != shard || flip_->messages.empty()) {
+    return shadow_.violate(
+        fmt::format("shard {} is whole and cannot read {} records", shard, count));
+  }
+  if (!flip_->told) report_damage("a message cannot be read");
+}
+
+void World::report_damage(std::string_view what) {
+  trace_.note("damage is reported: {}", what);
+  trace_.count("damage reported");
+  flip_->told = true;
+  std::vector<bool> queues;
+  for (const QueuePlan& queue : plan_.queues) {
+    queues.push_back(broker_.owner(queue.name) == flip_->shard);
+  }
+  shadow_.damaged(flip_->messages, queues);
+}
+
+// ---- coming back
 
 void World::reopen() {
   std::uint64_t cut_permille = faults_on_ ? plan_.faults.cut_in_recovery_permille : 0;
   if (restarts_ > 0 && chance_.permille(100)) {
-    std::string differs = broker_.recover_twice(chance_.below(30));
-    if (!differs.empty() && !flipped_) {
+    trace_.count("recovered twice");
+    std::string differs = broker_.recover_twice(chance_.below(30), flip_.has_value());
+    if (!differs.empty()) {
       return shadow_.violate("recovering twice is not recovering once: " + differs);
     }
   }
@@ -150,6 +213,7 @@ void World::reopen() {
     SimBroker::Opened opened = broker_.open(accept_damage_);
     if (opened.cut) {
       trace_.note("power cut in recovery");
+      trace_.count("power cut in recovery");
       ++power_cuts_;
       broker_.power_cut();
       continue;
@@ -158,15 +222,14 @@ void World::reopen() {
       for (broker::ShardIndex i = 0; i < broker_.count(); ++i) broker_.disk(i).cut_never();
       break;
     }
-    if (!flipped_ || accept_damage_) return shadow_.violate("does not open: " + opened.why);
-    trace_.note("damage is reported: {}", opened.why);
+    check_reports(opened);
+    if (failed()) return;
+    if (!flip_ || accept_damage_) return shadow_.violate("does not open: " + opened.why);
     accept_damage_ = true;
-    shadow_.damaged(at_risk_);
+    report_damage(opened.why);
     broker_.kill();
   }
   accept_damage_ = false;
-  flipped_ = false;
-  at_risk_.clear();
   trace_.note("up again");
 }
 
