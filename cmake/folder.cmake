@@ -29,6 +29,10 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
     target_compile_options(wharf_options INTERFACE -Wno-tsan)
   endif()
 endif()
+# clang sees libstdc++'s own use of what it has deprecated as ours.
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(wharf_options INTERFACE -Wno-deprecated-declarations)
+endif()
 # x86-64-v2 has SSE4.2; every server CPU of the last ten years has it.
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   target_compile_options(wharf_options INTERFACE -march=x86-64-v2)

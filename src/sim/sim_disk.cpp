@@ -407,8 +407,6 @@ Extent SimDisk::some_small_file() {
   std::vector<Extent> files;
   for (const auto& [name, id] : names_) {
     if (name.starts_with("wal/") || name.starts_with("free/")) continue;
-    // Both superblocks may name the same snapshot; docs/simulator.md.
-    if (name.starts_with("snap/")) continue;
     files.push_back({name, 0, nodes_.at(id).data.size()});
   }
   return files.empty() ? Extent{} : files[chance_.below(files.size())];

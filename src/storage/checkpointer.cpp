@@ -156,14 +156,22 @@ Result<void> Checkpointer::write_blocking(bool clean) {
                                                .data = std::move(file)});
     if (!written) return written;
   }
+  // When nothing has come since the last snapshot, into the place of the one that counts, so that
+  // the other goes on naming the older snapshot.
+  bool is_same = target_.end == super_.snapshot;
   next_super_ = next_super(clean);
+  if (is_same) ++next_super_.sequence;
   Buffer page(superblock_bytes);
   encode_superblock(next_super_, page.writable());
   Result<void> written =
       io_.disk().execute({.kind = DiskRequest::Kind::replace,
                           .file = super_name(static_cast<unsigned>(next_super_.sequence % 2)),
                           .data = std::move(page)});
-  if (written) on_super_written(true);
+  if (written && is_same) {
+    super_ = next_super_;
+  } else if (written) {
+    on_super_written(true);
+  }
   return written;
 }
 

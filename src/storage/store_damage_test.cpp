@@ -258,6 +258,26 @@ TEST(StoreDamage, ASnapshotOrSuperblockThatRotsIsNoLoss) {
   EXPECT_FALSE(rig.try_open());
 }
 
+// A snapshot may be due behind the seal as well.
+TEST(StoreDamage, TheLastSnapshotOfACleanStopIsNotTheOnlyOne) {
+  for (std::uint64_t interval = 512; interval <= 128 << 10; interval += 512) {
+    StoreRig rig;
+    rig.options.snapshot_interval_bytes = interval;
+    rig.open();
+    for (Sequence s = 1; s <= 20; ++s) {
+      rig.append(1, s, std::string(3000, 'a'));
+      rig.sync();
+    }
+    rig.close();
+    std::vector<Superblock> supers = *read_superblocks(rig.disk);
+    ASSERT_EQ(supers.size(), 2u);
+    EXPECT_NE(supers[0].snapshot, supers[1].snapshot) << interval;
+    rig.disk.flip_bit(snapshot_name(supers[0].snapshot), 40, 1);
+    ASSERT_TRUE(rig.try_open()) << interval;
+    EXPECT_EQ(rig.lane(1).count, 20u);
+  }
+}
+
 TEST(StoreDamage, AnIndexThatRotsIsRebuilt) {
   StoreRig rig;
   fill(rig);

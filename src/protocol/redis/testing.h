@@ -124,7 +124,7 @@ class World {
       }
       if (!moved) return;
     }
-    ASSERT(!"the sessions never come to rest");
+    ASSERT(false && "the sessions never come to rest");
   }
   // What the client gets for the words, when all is quiet again.
   std::string ask(const std::string& client, const std::vector<std::string>& words) {
