@@ -124,7 +124,11 @@ TEST(ShownProperties, OfAnotherProtocolFitAFrame) {
         for (int number = 0; number < 1000; ++number) visit("many", std::int64_t{number});
         visit("d", true);
       },
-      [](Bytes) { return broker::CommonProperties{.reply_to = "r"}; });
+      [](Bytes) {
+        broker::CommonProperties common;
+        common.reply_to = "r";
+        return common;
+      });
   Message message = message_with({}, {}, other_format);
   constexpr std::size_t frame_max = 4096;
   for (std::uint32_t returns : {0U, 1U}) {
