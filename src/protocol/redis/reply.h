@@ -37,7 +37,7 @@ class Decimal {
 };
 
 inline std::byte* put(std::byte* at, std::string_view text) {
-  std::memcpy(at, text.data(), text.size());
+  if (!text.empty()) std::memcpy(at, text.data(), text.size());
   return at + text.size();
 }
 
