@@ -21,7 +21,10 @@ import threading
 import serve
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-SUITES = ("pika", "raw", "tools", "c", "node", "java", "go", "celery", "access")
+AMQP_SUITES = ("pika", "raw", "tools", "c", "node", "java", "go", "celery", "access")
+NATS_SUITES = ("nats-raw", "nats-c", "nats-node", "nats-python")
+SUITES = AMQP_SUITES + NATS_SUITES
+SUITES_OF = {"wharf": SUITES, "rabbitmq": AMQP_SUITES, "nats-server": NATS_SUITES}
 # These start the servers that they need; they can only run beside --start.
 OWN_SERVERS = ("access",)
 

@@ -43,7 +43,8 @@ def subscribe_publish_unsubscribe(t):
     equal((message["type"], message["channel"], message["data"]), ("message", b"py.a", b"\x00\xff"))
     pubsub.unsubscribe("py.a")
     equal((next_message(pubsub)["type"], pubsub.subscribed), ("unsubscribe", True))
-    equal(client.publish("py.a", "x"), 0)
+    # Wharf: another thread may count one that has just left for a moment more; it hears nothing.
+    until(lambda: client.publish("py.a", "x") == 0)
 
 
 @case

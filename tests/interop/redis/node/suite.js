@@ -89,6 +89,8 @@ const cases = {
       await until(() => got.length === 2, 'two messages');
       equal(got, [['nr.a', 'one'], ['nr.b', 'two']]);
       await subscriber.unsubscribe();
+      // Wharf: another thread may count one that has just left for a moment more; it hears nothing.
+      for (let i = 0; i < 100 && await publisher.publish('nr.a', 'x') !== 0; ++i);
       equal(await publisher.publish('nr.a', 'x'), 0);
       equal(String(await subscriber.ping()), 'PONG');
     }
