@@ -73,7 +73,7 @@ def before_login(rig):
             rig.check(eventually(lambda: broker.connections() >= quiet + count, 10), "they are not all let in")
             time.sleep(0.3)
             rig.limit(f"one that {name}", (broker.resident() - before) / count / KIB, "KiB",
-                      24 if "last" in name else 16)
+                      26 if "last" in name else 16)
             for sock in opened:
                 reset(sock)
             rig.check(calm(broker, quiet), "connections are left behind")
